@@ -1,0 +1,63 @@
+"""Generates everything a user deploys from the rules' folders and rdk.json, and tells what would change (drift)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pci_config import rdk_json as settings_file
+from pci_config.bundle import build_bundle
+from pci_config.catalogue import Catalogue, documents_folder
+from pci_config.documents import build_document, document_names
+from pci_config.org_templates import load_policies, member_global, member_regional
+from pci_config.pack import build_pack
+from pci_config.rdk_json import RdkJson
+
+BUNDLE = Path("build/lambda/pci-config-rules.zip")
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """Generated texts by path below the project's root. `checked_in` ones are under version control."""
+
+    checked_in: Mapping[Path, str]
+    built: Mapping[Path, str]
+    documents: Mapping[str, Mapping[str, Any]]
+
+
+def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson) -> Artefacts:
+    """Every generated text, without writing any. Raises CatalogueError."""
+    folder = documents_folder(root)
+    texts = {name: build_document(folder / name, rdk_json.document) for name in document_names(folder)}
+    documents = {name: yaml.safe_load(text) for name, text in texts.items()}
+    checked_in = {
+        Path("conformance_pack.yaml"): build_pack(catalogue, rdk_json, "regional", documents),
+        Path("conformance_pack_global.yaml"): build_pack(catalogue, rdk_json, "global", documents),
+        Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, load_policies(folder)),
+        Path("org_setup/member_regional/template.yaml"): member_regional(documents),
+        Path("docs/schemas/rdk.schema.json"): json.dumps(settings_file.json_schema(), indent=2) + "\n",
+    }
+    return Artefacts(checked_in, {Path(f"build/documents/{name}.yaml"): text for name, text in texts.items()}, documents)
+
+
+def drift(root: Path, artefacts: Artefacts) -> list[Path]:
+    """Checked-in files that differ from what would be generated."""
+    return [
+        path
+        for path, text in artefacts.checked_in.items()
+        if not (root / path).is_file() or (root / path).read_text("utf-8") != text
+    ]
+
+
+def write(root: Path, artefacts: Artefacts, catalogue: Catalogue, rdk_json: RdkJson) -> tuple[list[Path], str]:
+    """Write what changed, and the bundle. Returns the changed checked-in files and the bundle's SHA-256."""
+    changed = drift(root, artefacts)
+    for path, text in {**{p: artefacts.checked_in[p] for p in changed}, **artefacts.built}.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, "utf-8")
+    return changed, build_bundle(root / BUNDLE, catalogue, rdk_json)

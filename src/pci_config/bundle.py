@@ -1,0 +1,60 @@
+"""The Lambda bundle: the rules, what they need, rdklib and the settings, in a zip that is the same byte for byte every time."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import rdklib
+
+from pci_config.catalogue import PACKAGE, Catalogue
+from pci_config.documents import imported_modules
+from pci_config.rdk_json import RdkJson
+
+ENTRY_MODULE = "evaluator"
+OLDEST_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format knows no earlier one
+
+
+def build_bundle(target: Path, catalogue: Catalogue, rdk_json: RdkJson) -> str:
+    """Write the zip; returns its SHA-256 in hex. The same inputs give the same bytes."""
+    files = dict(sorted(_files(catalogue, rdk_json)))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, OLDEST_TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # Unix, also when built on Windows
+            archive.writestr(entry, content)
+    partial.replace(target)
+    return hashlib.sha256(target.read_bytes()).hexdigest()
+
+
+def _files(catalogue: Catalogue, rdk_json: RdkJson) -> Iterator[tuple[str, bytes]]:
+    entry_path = PACKAGE / f"{ENTRY_MODULE}.py"
+    modules = {ENTRY_MODULE: entry_path.read_text("utf-8")}
+    modules |= imported_modules(modules[ENTRY_MODULE], entry_path)
+    for entry in catalogue.rules.values():
+        source = (entry.folder / f"{entry.id}.py").read_text("utf-8")
+        modules |= imported_modules(source, entry.folder)
+        yield f"rules/{entry.id}.py", source.encode()
+    yield "rules/__init__.py", b""
+    yield "pci_config/__init__.py", (PACKAGE / "__init__.py").read_bytes()
+    for name, source in modules.items():
+        yield f"pci_config/{name}.py", source.encode()
+    library = Path(rdklib.__file__).parent
+    for path in library.rglob("*.py"):
+        yield f"rdklib/{path.relative_to(library).as_posix()}", path.read_bytes()
+    settings = {key: value for key, value in rdk_json.document.items() if key != "$schema"}
+    yield "settings.json", json.dumps(settings, indent=1, sort_keys=True).encode()
+    yield (
+        "bundle.json",
+        json.dumps(
+            {"pci_config": importlib.metadata.version("pci-config"), "rdklib": importlib.metadata.version("rdklib")}
+        ).encode(),
+    )

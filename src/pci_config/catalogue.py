@@ -1,0 +1,247 @@
+"""The catalogue: what is known of every rule, read from the rule's own folder, and of every AWS managed rule in the packs."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib.util
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import yaml
+
+from pci_config.rule import RESERVED_PARAMETERS, PciRule, parameter_name
+
+PACKAGE = Path(__file__).resolve().parent
+VERSIONS = ("4.0.1", "3.2.1")
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+class CatalogueError(Exception):
+    """A rule's folder contradicts itself; the message names file and field."""
+
+
+def project_root() -> Path:
+    """The folder that holds `rules/`: the checkout, or the data of an installed package."""
+    checkout = PACKAGE.parents[1]
+    return checkout if (checkout / "rules").is_dir() else PACKAGE
+
+
+def rules_folder(root: Path) -> Path:
+    return root / "rules" if (root / "rules").is_dir() else root / "_rules"
+
+
+def documents_folder(root: Path) -> Path:
+    return root / "remediation" if (root / "remediation").is_dir() else root / "_remediation"
+
+
+@dataclass(frozen=True)
+class Remediation:
+    """How a rule's findings are fixed: document name, parameters in RemediationConfiguration form, and limits."""
+
+    document: str
+    parameters: Mapping[str, Any]
+    maximum_automatic_attempts: int
+    retry_attempt_seconds: int
+
+
+@dataclass(frozen=True)
+class RuleEntry:
+    """One custom rule. `parameters` maps a parameter's name to its default as text; None when it has none."""
+
+    id: str
+    folder: Path
+    description: str
+    resource_types: tuple[str, ...]
+    periodic: str | None
+    parameters: Mapping[str, str | None]
+    requirements: Mapping[str, tuple[str, ...]]
+    severity: str
+    region_scope: str
+    seed: str
+    remediation: Remediation | None
+
+    @cached_property
+    def rule_class(self) -> type[PciRule]:
+        """The rule's class, imported from its folder."""
+        path = self.folder / f"{self.id}.py"
+        name = f"pci_config_rule_{self.id}"
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, path)
+            if spec is None or spec.loader is None:
+                raise CatalogueError(f"{path}: cannot be imported")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+        for value in vars(sys.modules[name]).values():
+            if isinstance(value, type) and issubclass(value, PciRule) and value.rule_id() == self.id:
+                return value
+        raise CatalogueError(f"{path}: no class derived from PciRule whose name spells {self.id}")
+
+
+@dataclass(frozen=True)
+class ManagedRule:
+    """An AWS managed rule of the packs."""
+
+    id: str
+    region_scope: str
+    parameters: Mapping[str, str]
+    requirements: Mapping[str, tuple[str, ...]]
+
+    @property
+    def config_rule_name(self) -> str:
+        return f"PCI_MANAGED_{self.id}"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A PCI DSS 4.0.1 requirement with our own short title and the numbers it had in 3.2.1."""
+
+    id: str
+    predecessors: tuple[str, ...]
+    title: str
+    evidence_limits: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    rules: Mapping[str, RuleEntry]
+    managed_rules: Mapping[str, ManagedRule]
+    requirements: Mapping[str, Requirement]
+
+    @classmethod
+    def load(cls, root: Path | None = None) -> Catalogue:
+        """Read every rule folder. Raises CatalogueError naming file and field."""
+        folder = rules_folder(root or project_root())
+        entries = [_entry(path) for path in sorted(folder.glob("*/parameters.json"))]
+        if not entries:
+            raise CatalogueError(f"{folder}: no rule folder with a parameters.json")
+        return cls(
+            MappingProxyType({entry.id: entry for entry in entries}),
+            MappingProxyType(_managed_rules()),
+            MappingProxyType(_requirements()),
+        )
+
+    def titles(self) -> dict[str, str]:
+        """Requirement number (4.0.1) to title."""
+        return {requirement.id: requirement.title for requirement in self.requirements.values()}
+
+
+def _entry(path: Path) -> RuleEntry:
+    document = _json(path)
+    try:
+        parameters = document["Parameters"]
+        rule_id = parameters["RuleName"]
+        tags = {tag["Key"]: tag["Value"] for tag in json.loads(document["Tags"])}
+        defaults = {**json.loads(parameters["InputParameters"]), **json.loads(parameters.get("OptionalParameters") or "{}")}
+        description, requirements = (
+            parameters["Description"],
+            {version: tuple(tags[f"pci:{version}"].split()) for version in VERSIONS},
+        )
+        severity, region_scope, seed = tags["pci:severity"], tags["pci:region-scope"], tags["pci:seed"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CatalogueError(f"{path}: {error!r}: see docs/adding-a-rule.md for the fields a rule needs") from None
+    for field, value, allowed in (
+        ("RuleName", rule_id, (path.parent.name,)),
+        ("Tags pci:severity", severity, ("low", "medium", "high", "critical")),
+        ("Tags pci:region-scope", region_scope, ("regional", "global")),
+    ):
+        if value not in allowed:
+            raise CatalogueError(f"{path}: {field}: {value!r} is not valid; expected {' or '.join(allowed)}")
+    declared = _declared_parameters(path.parent / f"{rule_id}.py")
+    return RuleEntry(
+        id=rule_id,
+        folder=path.parent,
+        description=description,
+        resource_types=tuple(t.strip() for t in parameters.get("SourceEvents", "").split(",") if t.strip()),
+        periodic=parameters.get("SourcePeriodic"),
+        parameters=MappingProxyType(
+            {name: defaults.get(name) for name in sorted({*declared, *defaults} - RESERVED_PARAMETERS)}
+        ),
+        requirements=MappingProxyType(requirements),
+        severity=severity,
+        region_scope=region_scope,
+        seed=seed,
+        remediation=_remediation(parameters.get("Remediation")),
+    )
+
+
+def _declared_parameters(path: Path) -> set[str]:
+    """Names of the parameters in the rule's source, without importing it: every rule stays cheap to list."""
+    try:
+        tree = ast.parse(path.read_text("utf-8"))
+    except (OSError, SyntaxError) as error:
+        raise CatalogueError(f"{path}: {error}") from None
+    used = {
+        statement.value.id
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and target.id == "parameters"
+    }
+    return {
+        parameter_name(statement.target.id)
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name in used
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    }
+
+
+def _remediation(block: Mapping[str, Any] | None) -> Remediation | None:
+    if not block:
+        return None
+    return Remediation(
+        document=block["TargetId"],
+        parameters=MappingProxyType(dict(block["Parameters"])),
+        maximum_automatic_attempts=int(block["MaximumAutomaticAttempts"]),
+        retry_attempt_seconds=int(block["RetryAttemptSeconds"]),
+    )
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CatalogueError(f"{path}: {error}") from None
+
+
+def _managed_rules() -> dict[str, ManagedRule]:
+    document = yaml.safe_load((PACKAGE / "managed_rules.yaml").read_text("utf-8"))
+    return {
+        rule_id: ManagedRule(
+            rule_id,
+            entry["region_scope"],
+            MappingProxyType(entry.get("parameters") or {}),
+            MappingProxyType({version: tuple(entry["requirements"][version]) for version in VERSIONS}),
+        )
+        for rule_id, entry in document["managed_rules"].items()
+    }
+
+
+def _requirements() -> dict[str, Requirement]:
+    document = yaml.safe_load((PACKAGE / "requirements.yaml").read_text("utf-8"))
+    return {
+        entry["id"]: Requirement(entry["id"], tuple(entry["predecessors"]), entry["title"], entry.get("evidence_limits", ""))
+        for entry in document["requirements"]
+    }
+
+
+def default_text(rule: type[PciRule]) -> dict[str, str]:
+    """Each typed parameter's default as the text Config would pass, for the drift test against parameters.json."""
+    texts = {}
+    for spec in dataclasses.fields(rule.parameters):
+        value = spec.default
+        if isinstance(value, tuple):
+            texts[parameter_name(spec.name)] = ",".join(str(entry) for entry in value)
+        else:
+            texts[parameter_name(spec.name)] = str(value).lower() if isinstance(value, bool) else str(value)
+    return texts

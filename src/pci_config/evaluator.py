@@ -1,0 +1,232 @@
+"""The Lambda side: one Config event in, evaluations out, errors raised.
+
+It replaces rdklib's Evaluator where that is weak: errors returned as a successful result, a role assumed and clients
+built anew for every event, failed evaluations unread, vanished resources matched by id alone.
+`tests/unit/test_rdklib_weaknesses.py` shows each of these beside the answer here.
+
+Runs in Lambda: standard library, boto3 and rdklib.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from rdklib.evaluation import ComplianceType, Evaluation
+
+from pci_config.items import EVALUATED_STATUSES, to_event_form
+from pci_config.rule import ACCOUNT_RESOURCE_TYPE, PciRule, RuleInputError, bounded
+
+EVALUATIONS_PER_CALL = 100  # PutEvaluations, Config API reference
+MAX_RESOURCE_ID_CHARACTERS = 768
+PUT_ATTEMPTS = 5
+CHANGE_MESSAGES = ("ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification")
+
+
+class EvaluationsNotAccepted(Exception):
+    """Config kept refusing some evaluations; the message names them."""
+
+
+class UnsupportedEvent(Exception):
+    """The event is of a kind that these rules do not answer; the message names it."""
+
+
+class CachedClients:
+    """boto3 clients of the function's own role, one per service and Region, kept across warm invocations."""
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str, str | None], Any] = {}
+
+    def build_client(self, service: str, region: str | None = None) -> Any:
+        if (service, region) not in self._clients:
+            retries = Config(retries={"mode": "standard", "max_attempts": 5})
+            self._clients[service, region] = boto3.client(service, region_name=region, config=retries)
+        return self._clients[service, region]
+
+
+_clients = CachedClients()
+_rules: dict[str, PciRule] = {}
+
+
+def lambda_handler(event: Mapping[str, Any], context: Any) -> list[dict[str, Any]]:
+    """Entry of the function `pci-config-rules`: the rule parameter `RuleId` says which rule judges the event."""
+    try:
+        rule_id = json.loads(event.get("ruleParameters") or "{}").get("RuleId")
+        rule = rule_of(rule_id)
+    except Exception as error:
+        _log(event, "", error)
+        raise
+    return handle(rule, event, context)
+
+
+def rule_of(rule_id: Any) -> PciRule:
+    """The bundled rule of that id; only its module is imported. Raises RuleInputError for any other value."""
+    if not isinstance(rule_id, str) or not re.fullmatch(r"PCI(_[A-Z0-9]+)+", rule_id):
+        raise RuleInputError(
+            f"rule parameter RuleId is {rule_id!r}; expected the id of a bundled rule, such as PCI_PASSWORD_POLICY"
+        )
+    if rule_id not in _rules:
+        if not (Path(__file__).resolve().parents[1] / "rules" / f"{rule_id}.py").is_file():
+            raise RuleInputError(f"rule parameter RuleId: no rule {rule_id} in this bundle")
+        module = importlib.import_module(f"rules.{rule_id}")
+        _rules[rule_id] = next(
+            value
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, PciRule) and value.rule_id() == rule_id
+        )()
+    return _rules[rule_id]
+
+
+def handle(rule: PciRule | type[PciRule], event: Mapping[str, Any], context: Any) -> list[dict[str, Any]]:
+    """Judge one Config event and put its evaluations. Returns them; raises whatever went wrong after logging one line."""
+    del context
+    try:
+        instance: Any = rule() if isinstance(rule, type) else rule
+        return _handle(instance, event, _clients)
+    except Exception as error:
+        _log(event, rule.rule_id(), error)
+        raise
+
+
+def _handle(rule: PciRule, event: Mapping[str, Any], clients: CachedClients) -> list[dict[str, Any]]:
+    invoking_event = json.loads(event["invokingEvent"])
+    parameters = rule.evaluate_parameters(json.loads(event.get("ruleParameters") or "{}"))
+    message = invoking_event.get("messageType")
+    if event.get("evaluationMode") == "PROACTIVE":
+        evaluations = [_not_supported(invoking_event)]
+    elif message in CHANGE_MESSAGES:
+        evaluations = [_judge_change(rule, event, invoking_event, parameters, clients)]
+    elif message == "ScheduledNotification":
+        evaluations = _judge_account(rule, event, parameters, clients)
+    else:
+        raise UnsupportedEvent(f"message type {message!r}: expected one of {', '.join(CHANGE_MESSAGES)}, ScheduledNotification")
+    put_evaluations(clients.build_client("config"), evaluations, event["resultToken"])
+    return evaluations
+
+
+def _judge_change(
+    rule: PciRule, event: Mapping[str, Any], invoking_event: Mapping[str, Any], parameters: Any, clients: CachedClients
+) -> dict[str, Any]:
+    header = invoking_event.get("configurationItem") or invoking_event.get("configurationItemSummary")
+    if not isinstance(header, Mapping):
+        raise RuleInputError("invokingEvent has neither configurationItem nor configurationItemSummary")
+    for key in ("resourceType", "resourceId", "configurationItemStatus", "configurationItemCaptureTime"):
+        if not isinstance(header.get(key), str):
+            raise RuleInputError(f"invokingEvent: {key} of the configuration item is missing")
+    if event.get("eventLeftScope") or header["configurationItemStatus"] not in EVALUATED_STATUSES:
+        gone = (
+            "the resource left the scope of the rule" if event.get("eventLeftScope") else "the resource is no longer recorded"
+        )
+        evaluation = Evaluation(ComplianceType.NOT_APPLICABLE, annotation=gone)
+    elif header["resourceType"] not in rule.resource_types:
+        evaluation = Evaluation(ComplianceType.NOT_APPLICABLE, annotation=f"{rule.rule_id()} does not judge this resource type")
+    else:
+        item = header if "configurationItem" in invoking_event else _inflated(header, clients)
+        evaluation = rule.evaluate_change(event, clients, item, parameters)[0]
+    evaluation.import_fields_from_configuration_item(header)
+    return _checked(evaluation)
+
+
+def _inflated(summary: Mapping[str, Any], clients: CachedClients) -> dict[str, Any]:
+    """The item of an oversized notification, from history: the version of the notification, not a later one."""
+    history = clients.build_client("config").get_resource_config_history(
+        resourceType=summary["resourceType"],
+        resourceId=summary["resourceId"],
+        laterTime=summary["configurationItemCaptureTime"],
+        limit=1,
+    )
+    if not history["configurationItems"]:
+        raise RuleInputError(f"no configuration history of {summary['resourceType']} {summary['resourceId']}")
+    return to_event_form(history["configurationItems"][0])
+
+
+def _judge_account(rule: PciRule, event: Mapping[str, Any], parameters: Any, clients: CachedClients) -> list[dict[str, Any]]:
+    evaluations = rule.evaluate_periodic(event, clients, parameters)
+    if not evaluations:
+        evaluations = [
+            Evaluation(ComplianceType.NOT_APPLICABLE, event["accountId"], ACCOUNT_RESOURCE_TYPE, "nothing to judge here")
+        ]
+    current = {(e.complianceResourceType, e.complianceResourceId) for e in evaluations}
+    for resource_type, resource_id in _reported_before(rule, event["configRuleName"], clients) - current:
+        evaluations.append(
+            Evaluation(ComplianceType.NOT_APPLICABLE, resource_id, resource_type, "the resource no longer exists")
+        )
+    for evaluation in evaluations:
+        evaluation.import_fields_from_periodic_event(event)
+    return [_checked(evaluation) for evaluation in evaluations]
+
+
+def _reported_before(rule: PciRule, rule_name: str, clients: CachedClients) -> set[tuple[str, str]]:
+    """(type, id) of this rule's stored evaluations, of the types its periodic run reports."""
+    paginator = clients.build_client("config").get_paginator("get_compliance_details_by_config_rule")
+    pages = paginator.paginate(
+        ConfigRuleName=rule_name, ComplianceTypes=["COMPLIANT", "NON_COMPLIANT"], PaginationConfig={"PageSize": 100}
+    )
+    qualifiers = [
+        result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
+        for page in pages
+        for result in page["EvaluationResults"]
+    ]
+    return {(q["ResourceType"], q["ResourceId"]) for q in qualifiers if q["ResourceType"] in rule.periodic_types}
+
+
+def _not_supported(invoking_event: Mapping[str, Any]) -> dict[str, Any]:
+    item = invoking_event.get("configurationItem") or {}
+    if not item.get("resourceType") or not item.get("resourceId"):
+        raise UnsupportedEvent("proactive evaluation is not supported by these rules: remove PROACTIVE from EvaluationModes")
+    evaluation = Evaluation(
+        ComplianceType.NOT_APPLICABLE, item["resourceId"], item["resourceType"], "proactive evaluation is not supported"
+    )
+    evaluation.orderingTimestamp = item.get("configurationItemCaptureTime") or invoking_event.get("notificationCreationTime")
+    return _checked(evaluation)
+
+
+def _checked(evaluation: Evaluation) -> dict[str, Any]:
+    evaluation.is_valid()
+    if len(evaluation.complianceResourceId) > MAX_RESOURCE_ID_CHARACTERS:
+        raise RuleInputError(f"resource id of {len(evaluation.complianceResourceId)} characters; Config takes 768 at most")
+    evaluation.annotation = bounded(evaluation.annotation or "")
+    return dict(evaluation.get_json())
+
+
+def put_evaluations(config: Any, evaluations: Sequence[Mapping[str, Any]], result_token: str) -> None:
+    """Report evaluations, 100 a call. Those Config refuses are sent again with back-off, then EvaluationsNotAccepted."""
+    pending = list(evaluations)
+    for attempt in range(PUT_ATTEMPTS):
+        failed: list[Mapping[str, Any]] = []
+        for start in range(0, len(pending), EVALUATIONS_PER_CALL):
+            reply = config.put_evaluations(
+                Evaluations=pending[start : start + EVALUATIONS_PER_CALL],
+                ResultToken=result_token,
+                TestMode=result_token == "TESTMODE",  # noqa: S105 - the token rdk uses for its own tests
+            )
+            failed += reply.get("FailedEvaluations") or []
+        if not failed:
+            return
+        # the reply echoes evaluations with their times parsed; send what was sent before
+        refused = {(entry["ComplianceResourceType"], entry["ComplianceResourceId"]) for entry in failed}
+        pending = [e for e in pending if (e["ComplianceResourceType"], e["ComplianceResourceId"]) in refused]
+        if attempt + 1 < PUT_ATTEMPTS:
+            time.sleep(0.2 * 2**attempt)
+    names = ", ".join(f"{e['ComplianceResourceType']} {e['ComplianceResourceId']}" for e in pending[:5])
+    raise EvaluationsNotAccepted(f"Config refused {len(pending)} evaluations {PUT_ATTEMPTS} times; first: {names}")
+
+
+def _log(event: Mapping[str, Any], rule_id: str, error: Exception) -> None:
+    """One structured line for the log group. Names and types only: no item content."""
+    line = {
+        "level": "ERROR",
+        "rule": rule_id,
+        "config_rule": event.get("configRuleName"),
+        "account_id": event.get("accountId"),
+        "error": type(error).__name__,
+        "message": bounded(str(error), 1000),
+    }
+    print(json.dumps(line))

@@ -1,0 +1,173 @@
+"""Configuration items in every form AWS Config gives them, brought to the one form a rule receives.
+
+Forms: the event of a rule, snapshot and history files, GetResourceConfigHistory and GetAggregateResourceConfig,
+BatchGet(Aggregate)ResourceConfig, Select(Aggregate)ResourceConfig results. Sources: Config API reference; recorded items.
+
+Runs in Lambda: standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+EVALUATED_STATUSES = frozenset({"OK", "ResourceDiscovered"})
+CI_VERSION = "1.3"
+
+# event form key -> other spellings, in the order they are tried
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    "configurationItemVersion": ("configurationItemVersion", "version"),
+    "awsAccountId": ("awsAccountId", "accountId"),
+    "ARN": ("ARN", "arn"),
+    "configurationStateMd5Hash": ("configurationStateMd5Hash", "configurationItemMD5Hash"),
+    "awsRegion": ("awsRegion",),
+    "resourceType": ("resourceType",),
+    "resourceId": ("resourceId",),
+    "resourceName": ("resourceName",),
+    "availabilityZone": ("availabilityZone",),
+    "configurationItemStatus": ("configurationItemStatus",),
+}
+
+
+class ItemFormError(ValueError):
+    """The text or object is no configuration item; the message says why."""
+
+
+def to_event_form(raw: Mapping[str, Any] | str, resource_type: str | None = None) -> dict[str, Any]:
+    """The item with all 18 keys of event form, whatever API or file it came from.
+
+    A string is a result of Select(Aggregate)ResourceConfig; `resource_type` is the type the query asked for, when the type
+    itself was not selected. Raises ItemFormError when there is no type or id, or when a part that must be JSON is not.
+    """
+    if isinstance(raw, str):
+        raw = _unselect(_loads(raw, "result"))
+    if not isinstance(raw, Mapping):
+        raise ItemFormError(f"a configuration item is an object, not {type(raw).__name__}")
+    item: dict[str, Any] = {key: _first(raw, spellings) for key, spellings in _SPELLINGS.items()}
+    item["resourceType"] = item["resourceType"] or resource_type
+    for key in ("resourceType", "resourceId"):
+        if not isinstance(item[key], str) or not item[key]:
+            raise ItemFormError(f"{key} is missing")
+    item["configurationItemVersion"] = item["configurationItemVersion"] or CI_VERSION
+    item["configurationStateMd5Hash"] = item["configurationStateMd5Hash"] or ""
+    item["configurationItemStatus"] = item["configurationItemStatus"] or "OK"
+    item["configurationItemCaptureTime"] = _time(raw.get("configurationItemCaptureTime"))
+    item["resourceCreationTime"] = _time(raw.get("resourceCreationTime"))
+    item["configurationStateId"] = _state_id(raw.get("configurationStateId"))
+    item["configuration"] = _decoded(raw.get("configuration"), "configuration")
+    item["supplementaryConfiguration"] = {
+        # a value that is JSON text in the event (AccessControlList) is encoded twice in the API, so one layer is taken off
+        key: _decoded(value, f"supplementaryConfiguration.{key}") if _is_api_form(raw) else value
+        for key, value in (raw.get("supplementaryConfiguration") or {}).items()
+    }
+    item["tags"] = _tags(raw.get("tags"))
+    item["relationships"] = [_relationship(entry) for entry in raw.get("relationships") or []]
+    item["relatedEvents"] = list(raw.get("relatedEvents") or [])
+    return item
+
+
+def _is_api_form(raw: Mapping[str, Any]) -> bool:
+    """API replies say `version`, events and files say `configurationItemVersion`."""
+    return "configurationItemVersion" not in raw and isinstance(raw.get("configuration"), str)
+
+
+def _first(raw: Mapping[str, Any], spellings: tuple[str, ...]) -> Any:
+    return next((raw[name] for name in spellings if raw.get(name) is not None), None)
+
+
+def _loads(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ItemFormError(f"{where} is not JSON: {error}") from None
+
+
+def _decoded(value: Any, where: str) -> Any:
+    return _loads(value, where) if isinstance(value, str) else value
+
+
+def _time(value: Any) -> str | None:
+    """Times as Config writes them in events: `2026-10-05T08:14:27.381Z`."""
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC)
+        return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+    return value if isinstance(value, str) else None
+
+
+def _state_id(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _tags(value: Any) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return {entry["key"]: entry.get("value", "") for entry in value or () if isinstance(entry, Mapping) and "key" in entry}
+
+
+def _relationship(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "resourceId": entry.get("resourceId"),
+        "resourceName": entry.get("resourceName"),
+        "resourceType": entry.get("resourceType"),
+        "name": entry.get("name", entry.get("relationshipName")),
+    }
+
+
+def _unselect(value: Any) -> Any:
+    """Undo what select does to values: whole numbers come as floats, scalar lists as `[{"value": …}]`."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _unselect(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        if value and all(isinstance(entry, Mapping) and set(entry) == {"value"} for entry in value):
+            return [_unselect(entry["value"]) for entry in value]
+        return [_unselect(entry) for entry in value]
+    return value
+
+
+def new_item(
+    *,
+    account_id: str,
+    region: str,
+    resource_type: str,
+    resource_id: str,
+    configuration: Any,
+    capture_time: datetime,
+    arn: str | None = None,
+    name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    supplementary: Mapping[str, Any] | None = None,
+    relationships: list[tuple[str, str]] | None = None,
+    status: str = "OK",
+    created: datetime | None = None,
+) -> dict[str, Any]:
+    """An item in event form, for collectors and tests. `relationships` are (resource type, resource id)."""
+    return {
+        "relatedEvents": [],
+        "relationships": [
+            {"resourceId": target_id, "resourceName": None, "resourceType": target_type, "name": "Is associated with "}
+            for target_type, target_id in relationships or []
+        ],
+        "configuration": configuration,
+        "supplementaryConfiguration": dict(supplementary or {}),
+        "tags": dict(tags or {}),
+        "configurationItemVersion": CI_VERSION,
+        "configurationItemCaptureTime": _time(capture_time),
+        "configurationStateId": int(capture_time.timestamp() * 1000),
+        "awsAccountId": account_id,
+        "configurationItemStatus": status,
+        "resourceType": resource_type,
+        "resourceId": resource_id,
+        "resourceName": name,
+        "ARN": arn,
+        "awsRegion": region,
+        "availabilityZone": "Not Applicable",
+        "configurationStateMd5Hash": "",
+        "resourceCreationTime": _time(created),
+    }

@@ -1,0 +1,218 @@
+"""`rdk.json`, the one settings file, validated in full. Every error names file, field, value and what is expected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from pci_config.settings import Settings, parse_ports
+
+
+class SettingsError(Exception):
+    """rdk.json cannot be used; `problems` has one line for each field."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _port_range(text: str) -> str:
+    try:
+        parse_ports(text)
+    except ValueError:
+        raise ValueError('a port ("443"), a range ("1024-65535") or "all"') from None
+    return text
+
+
+Role = Literal[
+    "management", "delegated_admin", "log_archive", "identity", "identity_production", "production", "staging", "development"
+]
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+AccountIds = Annotated[
+    list[AccountId], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=AccountId | list[AccountId])
+]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+BucketPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.*?-]{3,63}$")]
+BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Protocol = Annotated[str, StringConstraints(pattern=r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$")]
+Ports = Annotated[str, AfterValidator(_port_range)]
+# a CIDR, vpc, self, internet, tier:NAME or a prefix list id; the addresses themselves are checked by pci_config.network
+Peer = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(vpc|self|internet|tier:[a-z0-9-]+|pl-[0-9a-f]+|[0-9.]+/[0-9]{1,2}|[0-9a-fA-F:]+/[0-9]{1,3})$"
+    ),
+]
+TierName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+RuleId = Annotated[str, StringConstraints(pattern=r"^PCI(_[A-Z0-9]+)+$")]
+ManagedRuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+(_[A-Z0-9]+)*$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class FlowModel(_Strict):
+    """Traffic a tier allows."""
+
+    protocol: Protocol = Field(alias="Protocol")
+    ports: Ports = Field(alias="Ports")
+    peers: Annotated[list[Peer], Field(alias="Peers", min_length=1)]
+
+
+class TierModel(_Strict):
+    ingress: list[FlowModel] = Field(alias="Ingress")
+    egress: list[FlowModel] = Field(alias="Egress")
+
+
+class LogArchiveModel(_Strict):
+    """Where audit logs end: the account and its buckets, as names or shell-style patterns."""
+
+    account: AccountId = Field(alias="Account")
+    buckets: Annotated[list[BucketPattern], Field(alias="Buckets", min_length=1)]
+    regions: list[Region] = Field(alias="Regions", default=[])
+
+
+class RemediationModel(_Strict):
+    """`EvidenceBucket` receives the state before each fix. No bucket: the state is kept in the execution's output only."""
+
+    evidence_bucket: BucketName | None = Field(alias="EvidenceBucket", default=None)
+
+
+class RdkJsonModel(_Strict):
+    """The content of rdk.json."""
+
+    json_schema: str | None = Field(alias="$schema", default=None)
+    organization: str = Field(alias="Organization", default="", description="A name for reports.")
+    home_region: Region = Field(alias="HomeRegion", description="The one Region in which rules on global resources run.")
+    regions: Annotated[list[Region], Field(alias="Regions", min_length=1)]
+    accounts: dict[Role, AccountIds] = Field(alias="Accounts")
+    log_archive: LogArchiveModel = Field(alias="LogArchive")
+    network_tiers: dict[TierName, TierModel] = Field(alias="NetworkTiers", default={})
+    rule_parameters: dict[RuleId, dict[str, str]] = Field(alias="RuleParameters", default={})
+    managed_rules: dict[ManagedRuleId, dict[str, str]] = Field(alias="ManagedRules", default={})
+    remediation: RemediationModel = Field(alias="Remediation", default=RemediationModel())
+
+
+class RdkJson:
+    """A validated settings file."""
+
+    def __init__(self, path: Path, model: RdkJsonModel, document: dict[str, Any]) -> None:
+        self.path = path
+        self.model = model
+        self.document = document
+        self.settings = Settings.from_mapping(document)
+        self.rule_parameters = model.rule_parameters
+        self.managed_rules = model.managed_rules
+        self.evidence_bucket = model.remediation.evidence_bucket
+
+    @classmethod
+    def load(cls, path: Path) -> RdkJson:
+        """Read and validate. Raises SettingsError; a missing file is one as well."""
+        try:
+            text = path.read_text("utf-8")
+        except OSError as error:
+            raise SettingsError([f"{path}: cannot be read ({error.strerror or error})"]) from None
+        except UnicodeDecodeError as error:
+            raise SettingsError([f"{path}: is not UTF-8 text (byte {error.start})"]) from None
+        try:
+            document = json.loads(text, object_pairs_hook=_no_duplicates)
+        except json.JSONDecodeError as error:
+            raise SettingsError([f"{path}: line {error.lineno}, column {error.colno}: {error.msg}"]) from None
+        except _DuplicateKeyError as error:
+            raise SettingsError([f"{path}: {error.args[0]!r} stands twice in one object; keep one"]) from None
+        try:
+            model = RdkJsonModel.model_validate(document)
+        except ValidationError as error:
+            raise SettingsError([_problem(path, detail) for detail in error.errors()]) from None
+        problems = [f"{path}: {problem}" for problem in _contradictions(model)]
+        if problems:
+            raise SettingsError(problems)
+        return cls(path, model, document)
+
+    def account_roles(self) -> dict[str, str]:
+        """Account id to its (first) role."""
+        return {account: role for role, accounts in reversed(list(self.settings.accounts.items())) for account in accounts}
+
+
+class _DuplicateKeyError(Exception):
+    pass
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise _DuplicateKeyError(key)
+        result[key] = value
+    return result
+
+
+def _contradictions(model: RdkJsonModel) -> list[str]:
+    problems = []
+    if model.home_region not in model.regions:
+        problems.append(f"HomeRegion: {model.home_region!r} is not among Regions; expected one of {', '.join(model.regions)}")
+    for tier_name, tier in model.network_tiers.items():
+        for direction, flows in (("Ingress", tier.ingress), ("Egress", tier.egress)):
+            for position, flow in enumerate(flows):
+                for peer in flow.peers:
+                    named = peer.removeprefix("tier:")
+                    if peer.startswith("tier:") and named not in model.network_tiers:
+                        where = f"NetworkTiers.{tier_name}.{direction}.{position}.Peers"
+                        problems.append(f"{where}: {peer!r} names no tier; expected one of {', '.join(model.network_tiers)}")
+    return problems
+
+
+_EXPECTED = {
+    "extra_forbidden": "no such field: remove it or correct its name",
+    "missing": "required, but not there",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "literal_error": "one of " + ", ".join(get_args(Role)),
+    "too_short": "at least one entry",
+}
+_PATTERNS = {
+    "^[0-9]{12}$": "an account id of 12 digits",
+    r"^[a-z]{2}(-[a-z]+)+-[0-9]$": "a Region such as eu-west-1",
+    r"^[a-z0-9.*?-]{3,63}$": "a bucket name or a pattern with * and ?",
+    r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "a bucket name",
+    r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$": "tcp, udp, icmp, icmpv6, a protocol number or -1",
+    r"^[a-z0-9][a-z0-9-]*$": "a tier name of lower-case letters, digits and hyphens",
+    r"^PCI(_[A-Z0-9]+)+$": "a rule id such as PCI_LISTENER_TLS_ONLY",
+    r"^[A-Z0-9]+(_[A-Z0-9]+)*$": "a managed rule id such as ACCESS_KEYS_ROTATED",
+}
+
+
+def _problem(path: Path, detail: ErrorDetails) -> str:
+    field = ".".join(str(step) for step in detail["loc"] if step != "[key]")
+    kind = detail["type"]
+    if kind == "string_pattern_mismatch":
+        pattern = detail["ctx"]["pattern"]
+        expected = _PATTERNS.get(
+            pattern, "a CIDR, vpc, self, internet, tier:NAME or pl-…" if "internet" in pattern else pattern
+        )
+    elif kind == "value_error":
+        expected = str(detail["ctx"]["error"])
+    else:
+        expected = _EXPECTED.get(kind, detail["msg"])
+    value = detail["input"]
+    shown = f"{value!r} " if isinstance(value, (str, int, float, bool)) or value is None else ""
+    if kind in ("missing", "extra_forbidden"):
+        return f"{path}: {field}: {expected}"
+    return f"{path}: {field or 'the file'}: {shown}is not valid; expected {expected}"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of rdk.json, for editors; written to docs/schemas/rdk.schema.json by `pci-config build`."""
+    schema = RdkJsonModel.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Settings of pci-config (rdk.json)"}

@@ -1,6 +1,27 @@
 #!/bin/sh
+# The whole suite. Every step prints what it is; the first failing step ends the run.
 set -eu
 cd "$(dirname "$0")/.."
-.venv/bin/ruff check src tests
-.venv/bin/mypy
-.venv/bin/pytest -q tests/unit
+bin=.venv/bin
+step() { printf '\n== %s\n' "$1"; }
+
+step "ruff"
+$bin/ruff check .
+$bin/ruff format --check .
+
+step "mypy --strict"
+$bin/mypy
+$bin/mypy --no-error-summary rules/*/PCI_*[A-Z].py
+
+step "generated files are up to date"
+$bin/pci-config build --check
+$bin/pci-config build
+
+step "cfn-lint"
+$bin/cfn-lint conformance_pack.yaml conformance_pack_global.yaml org_setup/*/template.yaml
+
+step "rdk test-local --all"
+$bin/python scripts/rdk_test_local.py
+
+step "pytest"
+$bin/pytest -q -n 2

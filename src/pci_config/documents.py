@@ -55,7 +55,8 @@ def inlined_script(path: Path, settings: Mapping[str, Any]) -> str:
     parts = [_stripped(modules[name], PACKAGE / f"{name}.py") for name in order]
     source = _stripped(path.read_text("utf-8"), path)
     if SETTINGS_LINE.search(source):
-        used = {key: settings[key] for key in ("Accounts", "LogArchive", "NetworkTiers") if key in settings}
+        archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in ("Account", "Buckets")}
+        used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
         source = SETTINGS_LINE.sub(lambda _: f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})", source)
         source = "import json\n" + source
     imports = sorted({line for part in (*parts, source) for line in _plain_imports(part)})
@@ -148,8 +149,16 @@ def _check(text: str, path: Path) -> None:
         raise CatalogueError(f"{path}: '{{{{' in a script is taken for a variable by Automation; write it another way")
 
 
+def yaml_text(value: Any) -> str:
+    """The value as YAML for people and for CloudFormation: no aliases, texts of several lines as literal blocks."""
+    return yaml.dump(value, Dumper=_BlockDumper, sort_keys=False, width=120)
+
+
 class _BlockDumper(yaml.SafeDumper):
     """Writes texts of several lines as literal blocks, so that a script reads as a script."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the base class passes it
+        return True
 
 
 def _literal(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

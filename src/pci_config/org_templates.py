@@ -12,10 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pci_config.catalogue import Catalogue
-from pci_config.documents import _BlockDumper
+from pci_config.documents import yaml_text
 from pci_config.pack import FUNCTION_NAME
 from pci_config.rdk_json import RdkJson
 
@@ -52,7 +50,7 @@ def member_global(catalogue: Catalogue, rdk_json: RdkJson, policies: Mapping[str
             **{_logical(name) + "Role": _document_role(name, policy) for name, policy in sorted(policies.items())},
         },
     }
-    return HEADER + yaml.safe_dump(template, sort_keys=False, width=120)
+    return HEADER + yaml_text(template)
 
 
 def function_policy(catalogue: Catalogue) -> dict[str, Any]:
@@ -145,7 +143,7 @@ def member_regional(documents: Mapping[str, Mapping[str, Any]]) -> str:
         },
         "Resources": resources,
     }
-    return HEADER + yaml.dump(template, Dumper=_BlockDumper, sort_keys=False, width=120)
+    return HEADER + yaml_text(template)
 
 
 def load_policies(folder: Path) -> dict[str, dict[str, Any]]:

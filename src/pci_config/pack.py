@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from pci_config.catalogue import Catalogue, CatalogueError, ManagedRule, RuleEntry
+from pci_config.documents import yaml_text
 from pci_config.rdk_json import RdkJson
 from pci_config.rule import parse_parameters
 
@@ -51,7 +52,7 @@ def build_pack(catalogue: Catalogue, rdk_json: RdkJson, region_scope: str, docum
     for entry in rules:
         if entry.remediation:
             _add_remediation(template, entry, rdk_json, documents)
-    text = HEADER + yaml.safe_dump(template, sort_keys=False, width=120)
+    text = HEADER + yaml_text(template)
     _check_limits(template, text, region_scope)
     return text
 

@@ -42,6 +42,7 @@ AccountIds = Annotated[
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 BucketPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.*?-]{3,63}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+DestinationBucket = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$")]
 Protocol = Annotated[str, StringConstraints(pattern=r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$")]
 Ports = Annotated[str, AfterValidator(_port_range)]
 # a CIDR, vpc, self, internet, tier:NAME or a prefix list id; the addresses themselves are checked by pci_config.network
@@ -79,6 +80,11 @@ class LogArchiveModel(_Strict):
     account: AccountId = Field(alias="Account")
     buckets: Annotated[list[BucketPattern], Field(alias="Buckets", min_length=1)]
     regions: list[Region] = Field(alias="Regions", default=[])
+    destinations: dict[Literal["LoadBalancer"], DestinationBucket] = Field(
+        alias="Destinations",
+        default={},
+        description="Bucket that fixes point a service's logs at; ${AWS::Region} is filled in.",
+    )
 
 
 class RemediationModel(_Strict):
@@ -186,6 +192,7 @@ _PATTERNS = {
     r"^[a-z]{2}(-[a-z]+)+-[0-9]$": "a Region such as eu-west-1",
     r"^[a-z0-9.*?-]{3,63}$": "a bucket name or a pattern with * and ?",
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "a bucket name",
+    r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$": "a bucket name, ${AWS::Region} and ${AWS::AccountId} allowed in it",
     r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$": "tcp, udp, icmp, icmpv6, a protocol number or -1",
     r"^[a-z0-9][a-z0-9-]*$": "a tier name of lower-case letters, digits and hyphens",
     r"^PCI(_[A-Z0-9]+)+$": "a rule id such as PCI_LISTENER_TLS_ONLY",

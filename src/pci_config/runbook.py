@@ -6,9 +6,10 @@ the same code as the rule. Standard library and boto3 only (runtime python3.11 o
 
 from __future__ import annotations
 
+import functools
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,8 +50,9 @@ class Fix(Protocol):
         ...
 
 
+@functools.cache
 def aws(service: str) -> Any:
-    """A client of the automation's role in its own Region."""
+    """A client of the automation's role in its own Region; one per execution."""
     return boto3.client(service, config=Config(retries={"mode": "standard", "max_attempts": 8}))
 
 
@@ -62,7 +64,7 @@ def boolean(event: Mapping[str, Any], name: str) -> bool:
     return text == "true"
 
 
-def carry_out(event: Mapping[str, Any], fix: Fix, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+def carry_out(event: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
     """Fix one resource and report.
 
     `event` holds DryRun, EvidenceBucket (may be empty), Document, ExecutionId, AccountId and Region. Ends in success with
@@ -93,14 +95,14 @@ def carry_out(event: Mapping[str, Any], fix: Fix, sleep: Callable[[float], None]
                 f"{change.service} {change.operation} failed ({error}); {state_now}: {json.dumps(before, default=str)[:2000]}"
             ) from error
         done.append(change.summary)
-    after = _verified(fix, sleep)
+    after = _verified(fix)
     return _report(True, summary, changes, before, after, evidence_key)
 
 
-def _verified(fix: Fix, sleep: Callable[[float], None]) -> dict[str, Any]:
+def _verified(fix: Fix) -> dict[str, Any]:
     remaining: Sequence[Change] = ()
     for delay in VERIFY_DELAYS_SECONDS:
-        sleep(delay)
+        time.sleep(delay)
         state = fix.read()
         if state is None:
             return {}

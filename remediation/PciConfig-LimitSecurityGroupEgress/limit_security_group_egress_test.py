@@ -1,0 +1,219 @@
+"""PciConfig-LimitSecurityGroupEgress: revokes what the tier does not allow, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from pci_config.network import EgressDemands, egress_excess, entries_of
+from pci_config.runbook import Refused
+from pci_config.settings import Settings
+from script_loader import load_script
+
+script = load_script("PciConfig-LimitSecurityGroupEgress")
+ACCOUNT = "123456789012"
+TIERS = {
+    "dmz": {"Ingress": [], "Egress": [{"Protocol": "tcp", "Ports": "443", "Peers": ["vpc"]}]},
+    "card-api": {"Ingress": [], "Egress": [{"Protocol": "tcp", "Ports": "443", "Peers": ["198.51.100.0/26"]}]},
+    "service": {"Ingress": [], "Egress": [{"Protocol": "-1", "Ports": "all", "Peers": ["vpc", "tier:service"]}]},
+    "database": {"Ingress": [], "Egress": []},
+}
+GOOD = {
+    "IpProtocol": "tcp",
+    "FromPort": 443,
+    "ToPort": 443,
+    "IpRanges": [{"CidrIp": "10.0.0.0/16", "Description": "to the VPC"}],
+}
+ALL = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(script, "SETTINGS", {"NetworkTiers": TIERS})
+    with mock_aws():
+        yield
+
+
+def group(tier: str | None, *permissions: dict[str, Any], keep_default: bool = False, ipv6: bool = False) -> str:
+    ec2 = boto3.client("ec2", region_name="eu-west-1")
+    vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=ipv6)["Vpc"]["VpcId"]
+    group_id = str(ec2.create_security_group(GroupName="g", Description="d", VpcId=vpc_id)["GroupId"])
+    if tier:
+        ec2.create_tags(Resources=[group_id], Tags=[{"Key": "pci:tier", "Value": tier}])
+    if not keep_default:
+        ec2.revoke_security_group_egress(GroupId=group_id, IpPermissions=[ALL])
+    if permissions:
+        ec2.authorize_security_group_egress(GroupId=group_id, IpPermissions=list(permissions))
+    return group_id
+
+
+def egress(group_id: str) -> list[dict[str, Any]]:
+    (found,) = boto3.client("ec2", region_name="eu-west-1").describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    permissions: list[dict[str, Any]] = found["IpPermissionsEgress"]
+    return permissions
+
+
+def violation(tier: str | None, *permissions: dict[str, Any], keep_default: bool = False) -> Callable[[], dict[str, str]]:
+    return lambda: {"GroupId": group(tier, *permissions, keep_default=keep_default)}
+
+
+def tcp(first: int, last: int, **peers: Any) -> dict[str, Any]:
+    return {"IpProtocol": "tcp", "FromPort": first, "ToPort": last, **peers}
+
+
+def prefix_list() -> dict[str, str]:
+    ec2 = boto3.client("ec2", region_name="eu-west-1")
+    made = ec2.create_managed_prefix_list(
+        PrefixListName="p", MaxEntries=1, AddressFamily="IPv4", Entries=[{"Cidr": "203.0.113.0/24"}]
+    )
+    entry = {"PrefixListId": made["PrefixList"]["PrefixListId"]}
+    return {"GroupId": group("card-api", tcp(443, 443, PrefixListIds=[entry]))}
+
+
+def other_group() -> dict[str, str]:
+    other = group("service")
+    return {"GroupId": group("card-api", tcp(443, 443, UserIdGroupPairs=[{"GroupId": other}]))}
+
+
+VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
+    "AWS's default entry": violation("card-api", keep_default=True),
+    "default entry beside a good one": violation("dmz", GOOD, keep_default=True),
+    "split halves": violation("service", tcp(0, 65535, IpRanges=[{"CidrIp": "0.0.0.0/1"}, {"CidrIp": "128.0.0.0/1"}])),
+    "default entries of a VPC with IPv6": lambda: {"GroupId": group("service", keep_default=True, ipv6=True)},
+    "ICMP": violation("dmz", {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}),
+    "database with egress": violation("database", tcp(443, 443, IpRanges=[{"CidrIp": "10.0.0.0/16"}])),
+    "untagged to the internet": violation(None, tcp(443, 443, IpRanges=[{"CidrIp": "0.0.0.0/0"}])),
+    "prefix list": prefix_list,
+    "another group": other_group,
+}
+
+
+def run(group_id: str, **changes: str) -> dict[str, Any]:
+    events = {
+        "GroupId": group_id,
+        "DryRun": "false",
+        "EvidenceBucket": "none",
+        "UntaggedPolicy": "deny-internet",
+        "InternetPorts": "none",
+        "Document": "PciConfig-LimitSecurityGroupEgress",
+        "ExecutionId": "e-1",
+        "AccountId": ACCOUNT,
+        "Region": "eu-west-1",
+    }
+    result: dict[str, Any] = script.handler(events | changes, None)
+    return result
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_violations_are_fixed_and_a_second_run_changes_nothing(name: str) -> None:
+    group_id = VIOLATIONS[name]()["GroupId"]
+    assert run(group_id, DryRun="true")["Changed"] is False
+    before = egress(group_id)
+    assert run(group_id)["Changed"] is True
+    after = egress(group_id)
+    assert after != before
+    assert (run(group_id)["Changed"], egress(group_id)) == (False, after)
+
+
+def test_good_entries_stay_byte_for_byte() -> None:
+    group_id = group("dmz", GOOD, keep_default=True)
+    good = next(p for p in egress(group_id) if p["IpProtocol"] == "tcp")
+    result = run(group_id)
+    assert egress(group_id) == [good]
+    assert good["IpRanges"][0]["Description"] == "to the VPC"
+    assert {p["IpProtocol"] for p in json.loads(result["Before"])["IpPermissionsEgress"]} == {"-1", "tcp"}
+
+
+def test_one_bad_peer_of_a_permission_goes_and_the_good_one_stays() -> None:
+    mixed = tcp(443, 443, IpRanges=[{"CidrIp": "10.0.0.0/24"}, {"CidrIp": "203.0.113.0/24"}])
+    group_id = group("dmz", mixed)
+    run(group_id)
+    assert [r["CidrIp"] for p in egress(group_id) for r in p["IpRanges"]] == ["10.0.0.0/24"]
+
+
+def test_a_dry_run_changes_nothing_and_lists_the_call() -> None:
+    group_id = group("card-api", keep_default=True)
+    result = run(group_id, DryRun="true")
+    (call,) = json.loads(result["Calls"])
+    assert call["operation"] == "revoke_security_group_egress"
+    assert call["parameters"]["IpPermissions"] == [ALL]
+    assert egress(group_id)[0]["IpProtocol"] == "-1"
+
+
+def test_compliant_gone_and_ignored_groups_end_in_success() -> None:
+    assert "compliant already" in run(group("dmz", GOOD))["Message"]
+    assert "no longer exists" in run("sg-0123456789abcdef0")["Message"]
+    group_id = group(None, keep_default=True)
+    assert run(group_id, UntaggedPolicy="ignore")["Changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"AccountId": "210987654321"}, "belongs to account"),
+        ({"UntaggedPolicy": "allow"}, "UntaggedPolicy"),
+        ({"DryRun": "0"}, "DryRun"),
+    ],
+)
+def test_odd_input_is_refused_unchanged(changes: dict[str, str], message: str) -> None:
+    group_id = group("card-api", keep_default=True)
+    with pytest.raises(Refused, match=message):
+        run(group_id, **changes)
+    assert len(egress(group_id)) == 1
+
+
+def test_unknown_tiers_and_missing_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refused, match="unknown tier 'dnz'"):
+        run(group("dnz", keep_default=True))
+    monkeypatch.setattr(script, "SETTINGS", {})
+    with pytest.raises(Refused, match="without NetworkTiers"):
+        run(group("dmz"))
+
+
+def test_a_refused_call_leaves_the_group_and_says_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    group_id = group("card-api", keep_default=True)
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "RevokeSecurityGroupEgress")
+
+    monkeypatch.setattr(script.aws("ec2"), "revoke_security_group_egress", refuse)
+    with pytest.raises(RuntimeError, match=r"revoke_security_group_egress failed.*done before that: nothing"):
+        run(group_id)
+    assert len(egress(group_id)) == 1
+
+
+CIDRS = st.sampled_from(
+    ["0.0.0.0/0", "0.0.0.0/1", "10.0.0.0/16", "10.0.3.0/24", "10.1.0.0/16", "198.51.100.0/28", "8.8.8.8/32"]
+)
+PERMISSIONS = st.lists(
+    st.builds(
+        lambda ports, cidrs: tcp(min(ports), max(ports), IpRanges=[{"CidrIp": cidr} for cidr in sorted(cidrs)]),
+        st.tuples(st.sampled_from([22, 443, 444]), st.sampled_from([443, 8443])),
+        st.sets(CIDRS, min_size=1, max_size=3),
+    ),
+    max_size=3,
+    unique_by=lambda p: (p["FromPort"], p["ToPort"]),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PERMISSIONS, st.sampled_from(["dmz", "card-api", "service", "database", None]))
+def test_after_the_fix_the_rule_is_content_and_allowed_entries_are_untouched(permissions: list[Any], tier: str | None) -> None:
+    group_id = group(tier, *permissions)
+    demands = EgressDemands(Settings.from_mapping({"NetworkTiers": TIERS}).network_tiers, "deny-internet", ())
+    before = entries_of(egress(group_id))
+    peers = script.LivePeers(script.described(group_id))
+    excess = egress_excess(before, tier, demands, peers)
+    run(group_id)
+    after = entries_of(egress(group_id))
+    assert egress_excess(after, tier, demands, peers) == []
+    assert sorted(map(str, after)) == sorted(str(entry) for entry in before if entry not in excess)

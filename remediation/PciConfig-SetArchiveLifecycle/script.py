@@ -1,0 +1,116 @@
+"""Gives an archive bucket the lifecycle that its policy demands, in one rule of our own beside the ones that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pci_config.lifecycle import LifecycleDemands, MalformedLifecycleError, api_rules, gaps
+from pci_config.runbook import Change, Refused, aws, boolean, carry_out
+from pci_config.settings import ARCHIVE_TAG, Settings
+
+SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content
+
+OUR_RULE = "pci-config-archive"
+ABORT_DAYS = 7
+
+
+class LifecycleFix:
+    """State: {"rules": API rules, "versioned": bool, "tags": {…}, "minimum": the bucket's transition default, if any}."""
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        self.resource_id = str(event["BucketName"])
+        self._owner = {"Bucket": self.resource_id, "ExpectedBucketOwner": event["AccountId"]}
+        self._settings = Settings.from_mapping(SETTINGS)
+        self._expire = boolean(event, "AllowExpiration")
+        self._replace = set() if event["ReplaceRuleIds"] == "none" else set(str(event["ReplaceRuleIds"]).split(","))
+        self._demands = LifecycleDemands(
+            standard_days=int(event["StandardDays"]),
+            glacier_days=int(event["GlacierDays"]),
+            retention_days=int(event["RetentionDays"]),
+            tolerance_days=int(event["RetentionToleranceDays"]),
+        )
+
+    def read(self) -> dict[str, Any] | None:
+        s3 = aws("s3")
+        try:
+            versioning = s3.get_bucket_versioning(**self._owner).get("Status")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchBucket":
+                return None
+            raise
+        tags = _or_none(s3.get_bucket_tagging, "NoSuchTagSet", **self._owner) or {}
+        lifecycle = _or_none(s3.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration", **self._owner) or {}
+        return {
+            "rules": lifecycle.get("Rules", []),
+            "minimum": lifecycle.get("TransitionDefaultMinimumObjectSize"),
+            "versioned": versioning is not None,
+            "tags": {tag["Key"]: tag["Value"] for tag in tags.get("TagSet", [])},
+        }
+
+    def changes(self, state: Mapping[str, Any]) -> Sequence[Change]:
+        tagged = state["tags"].get(ARCHIVE_TAG) == "true"
+        if not tagged and not (self._settings.archive_buckets and self._settings.is_archive_bucket(self.resource_id)):
+            raise Refused(f"{self.resource_id} is no archive bucket: neither rdk.json nor the tag {ARCHIVE_TAG} says so")
+        found = self._gaps(state["rules"], state)
+        if not found:
+            return []
+        foreign = sorted({gap.rule_id for gap in found if gap.rule_id not in (None, OUR_RULE)} - self._replace)
+        if foreign:
+            faults = "; ".join(gap.text for gap in found if gap.rule_id in foreign)
+            raise Refused(f"rules that are not ours do it: {faults}; change them, or name them in ReplaceRuleIds")
+        kept = [rule for rule in state["rules"] if rule.get("ID") not in {OUR_RULE, *self._replace}]
+        rules = [*kept, self._our_rule(state)]
+        remaining = self._gaps(rules, state)
+        if remaining:
+            raise Refused("; ".join(gap.text for gap in remaining) + ": run with AllowExpiration true to have old logs deleted")
+        parameters: dict[str, Any] = {**self._owner, "LifecycleConfiguration": {"Rules": rules}}
+        if state["minimum"]:
+            parameters["TransitionDefaultMinimumObjectSize"] = state["minimum"]
+        summary = f"set rule {OUR_RULE} ({len(found)} gaps; first: {found[0].text}), keep {len(kept)} other rules"
+        dropped = sorted(self._replace & {rule.get("ID") for rule in state["rules"]})
+        if dropped:
+            summary += f", drop {', '.join(dropped)}"
+        return [Change("s3", "put_bucket_lifecycle_configuration", parameters, summary)]
+
+    def _gaps(self, rules: Sequence[Mapping[str, Any]], state: Mapping[str, Any]) -> Sequence[Any]:
+        try:
+            return gaps(api_rules(rules), state["versioned"], self._demands)
+        except MalformedLifecycleError as error:
+            raise Refused(f"{self.resource_id}: {error}") from None
+
+    def _our_rule(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        rule: dict[str, Any] = {
+            "ID": OUR_RULE,
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "Transitions": [
+                {"Days": self._demands.standard_days, "StorageClass": "STANDARD_IA"},
+                {"Days": self._demands.glacier_days, "StorageClass": "GLACIER"},
+            ],
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_DAYS},
+        }
+        before = next((entry for entry in state["rules"] if entry.get("ID") == OUR_RULE), {})
+        expirations = {"Expiration": {"Days": self._demands.retention_days}}
+        if state["versioned"]:
+            expirations["NoncurrentVersionExpiration"] = {"NoncurrentDays": self._demands.retention_days}
+        kept = {name: before[name] for name in expirations if name in before}
+        return {**rule, **(expirations if self._expire else kept)}
+
+    def record(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Rules": state["rules"]}
+
+
+def _or_none(call: Any, absent: str, **parameters: Any) -> Any:
+    try:
+        return call(**parameters)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == absent:
+            return None
+        raise
+
+
+def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
+    return carry_out(events, LifecycleFix(events))

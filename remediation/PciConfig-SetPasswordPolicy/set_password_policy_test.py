@@ -1,0 +1,150 @@
+"""PciConfig-SetPasswordPolicy: raises what is weak, keeps what is strong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from pci_config.password_policy import PasswordDemands, weaknesses
+from pci_config.runbook import Refused
+from script_loader import load_script
+
+script = load_script("PciConfig-SetPasswordPolicy")
+DEMANDS = PasswordDemands(12, 4, 90, False)
+ACCOUNT = "123456789012"
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with mock_aws():
+        yield
+
+
+def put(**fields: Any) -> Callable[[], dict[str, str]]:
+    def arrange() -> dict[str, str]:
+        if fields:
+            boto3.client("iam").update_account_password_policy(**fields)
+        return {"ResourceId": ACCOUNT}
+
+    return arrange
+
+
+VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
+    "none was ever set": put(),
+    "short and everything else off": put(MinimumPasswordLength=8),
+    "only the history is too short": put(
+        MinimumPasswordLength=20,
+        PasswordReusePrevention=2,
+        MaxPasswordAge=30,
+        RequireSymbols=True,
+        RequireNumbers=True,
+        RequireUppercaseCharacters=True,
+        RequireLowercaseCharacters=True,
+        AllowUsersToChangePassword=True,
+    ),
+}
+
+
+def run(**changes: str) -> dict[str, Any]:
+    events = {
+        "ResourceId": ACCOUNT,
+        "DryRun": "false",
+        "EvidenceBucket": "none",
+        "MinimumPasswordLength": "12",
+        "PasswordReusePrevention": "4",
+        "MaxPasswordAge": "90",
+        "RequireSymbols": "false",
+        "Document": "PciConfig-SetPasswordPolicy",
+        "ExecutionId": "e-1",
+        "AccountId": ACCOUNT,
+        "Region": "eu-west-1",
+    }
+    result: dict[str, Any] = script.handler(events | changes, None)
+    return result
+
+
+def policy() -> dict[str, Any]:
+    found: dict[str, Any] = boto3.client("iam").get_account_password_policy()["PasswordPolicy"]
+    return found
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_violations_are_fixed_and_a_second_run_changes_nothing(name: str) -> None:
+    VIOLATIONS[name]()
+    assert run()["Changed"] is True
+    after = policy()
+    assert weaknesses(after, DEMANDS) == []
+    again = run()
+    assert (again["Changed"], policy()) == (False, after)
+    assert "compliant already" in again["Message"]
+
+
+def test_stronger_fields_stay() -> None:
+    VIOLATIONS["only the history is too short"]()
+    before = policy()
+    result = run()
+    after = policy()
+    assert {field for field in after if after[field] != before[field]} == {"PasswordReusePrevention"}
+    assert after["PasswordReusePrevention"] == 4
+    assert json.loads(result["Before"])["PasswordReusePrevention"] == 2
+    assert json.loads(result["After"])["PasswordReusePrevention"] == 4
+
+
+def test_hard_expiry_is_kept_and_never_switched_on() -> None:
+    put(MinimumPasswordLength=8, HardExpiry=True)()
+    run()
+    assert policy()["HardExpiry"] is True
+    boto3.client("iam").delete_account_password_policy()
+    run()
+    assert policy().get("HardExpiry", False) is False
+
+
+def test_a_dry_run_changes_nothing_and_lists_the_call() -> None:
+    put(MinimumPasswordLength=8)()
+    before = policy()
+    result = run(DryRun="true")
+    assert (result["Changed"], policy()) == (False, before)
+    (call,) = json.loads(result["Calls"])
+    assert (call["service"], call["operation"]) == ("iam", "update_account_password_policy")
+    assert call["parameters"]["MinimumPasswordLength"] == 12
+    assert "dry run" in result["Message"]
+
+
+def test_evidence_is_kept_before_the_change() -> None:
+    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="evidence")
+    put(MinimumPasswordLength=8)()
+    result = run(EvidenceBucket="evidence")
+    key = result["Evidence"].removeprefix("s3://evidence/")
+    assert key == f"remediation/{ACCOUNT}/eu-west-1/PciConfig-SetPasswordPolicy/{ACCOUNT}/e-1.json"
+    kept = json.loads(boto3.client("s3").get_object(Bucket="evidence", Key=key)["Body"].read())
+    assert kept["before"]["MinimumPasswordLength"] == 8
+    assert kept["calls"][0]["operation"] == "update_account_password_policy"
+
+
+def test_no_change_without_evidence_when_it_is_asked_for() -> None:
+    put(MinimumPasswordLength=8)()
+    with pytest.raises(Exception, match="NoSuchBucket"):
+        run(EvidenceBucket="not-there")
+    assert policy()["MinimumPasswordLength"] == 8
+
+
+@pytest.mark.parametrize("changes", [{"ResourceId": "210987654321"}, {"DryRun": "maybe"}, {"RequireSymbols": ""}])
+def test_odd_input_is_refused(changes: dict[str, str]) -> None:
+    put(MinimumPasswordLength=8)()
+    with pytest.raises(Refused):
+        run(**changes)
+    assert policy()["MinimumPasswordLength"] == 8
+
+
+def test_a_change_that_does_not_take_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(MinimumPasswordLength=8)()
+    fix = script.PasswordPolicyFix
+    monkeypatch.setattr(fix, "read", lambda self: {"MinimumPasswordLength": 8})
+    with pytest.raises(RuntimeError, match="it still needs: raise MinimumPasswordLength 8"):
+        run()

@@ -1,0 +1,309 @@
+"""Decision table of PCI_LISTENER_TLS_ONLY."""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from pci_config.items import new_item
+from pci_config.rule import (
+    COMPLIANT,
+    NON_COMPLIANT,
+    NOT_APPLICABLE,
+    Finding,
+    LiveFacts,
+    NotAssessed,
+    ParameterError,
+    RecordedFacts,
+    RuleInputError,
+    Scope,
+    StatedFacts,
+)
+from pci_config.settings import Settings
+from PCI_LISTENER_TLS_ONLY import ListenerRules, LoadBalancerScheme, PciListenerTlsOnly
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+SCOPE = Scope("123456789012", "eu-west-1", NOW, Settings())
+BASE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:"
+LOAD_BALANCER_ARN = BASE + "loadbalancer/app/checkout/50dc6c495c0c9188"
+LISTENER_ARN = BASE + "listener/app/checkout/50dc6c495c0c9188/f2f7dc8efc522ab2"
+REDIRECT = {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}
+FORWARD = {"Type": "forward", "TargetGroupArn": BASE + "targetgroup/t/1"}
+
+
+def redirect(**config: Any) -> dict[str, Any]:
+    return {"Type": "redirect", "RedirectConfig": {**REDIRECT["RedirectConfig"], **config}}  # type: ignore[dict-item]
+
+
+def item_of(resource_type: str, resource_id: str, configuration: Any, supplementary: Any = None) -> dict[str, Any]:
+    return new_item(
+        account_id="123456789012",
+        region="eu-west-1",
+        resource_type=resource_type,
+        resource_id=resource_id,
+        configuration=configuration,
+        supplementary=supplementary,
+        capture_time=NOW,
+    )
+
+
+def listener(protocol: str, port: int = 443, actions: Sequence[Any] = (FORWARD,), **members: Any) -> dict[str, Any]:
+    configuration = {
+        "ListenerArn": LISTENER_ARN,
+        "LoadBalancerArn": LOAD_BALANCER_ARN,
+        "Port": port,
+        "Protocol": protocol,
+        "DefaultActions": list(actions),
+        **members,
+    }
+    return item_of("AWS::ElasticLoadBalancingV2::Listener", LISTENER_ARN, configuration)
+
+
+def https(policy: str) -> dict[str, Any]:
+    return listener("HTTPS", SslPolicy="ELBSecurityPolicy-" + policy)
+
+
+def classic(*listeners: tuple[str, int, list[str]], policies: Sequence[Any] = ()) -> dict[str, Any]:
+    descriptions = [
+        {"listener": {"protocol": protocol, "loadBalancerPort": port}, "policyNames": names}
+        for protocol, port, names in listeners
+    ]
+    configuration = {"loadBalancerName": "legacy", "listenerDescriptions": descriptions}
+    return item_of("AWS::ElasticLoadBalancing::LoadBalancer", "legacy", configuration, {"LoadBalancerPolicies": list(policies)})
+
+
+def negotiation(name: str, **attributes: str) -> dict[str, Any]:
+    described = [
+        {"attributeName": key.replace("__", "-").replace("_", "."), "attributeValue": v} for key, v in attributes.items()
+    ]
+    return {"policyName": name, "policyTypeName": "SSLNegotiationPolicyType", "policyAttributeDescriptions": described}
+
+
+def judged(
+    item: dict[str, Any], raw: dict[str, str] | None = None, rules: Any = (), scheme: str = "internet-facing"
+) -> Finding:
+    rule = PciListenerTlsOnly(Settings())
+    facts = StatedFacts(SCOPE, {(ListenerRules, LISTENER_ARN): rules, (LoadBalancerScheme, LOAD_BALANCER_ARN): scheme})
+    return rule.decide(item, rule.evaluate_parameters(raw or {}), facts)
+
+
+def rule(*actions: Any, priority: str = "1") -> dict[str, Any]:
+    return {"Priority": priority, "Actions": list(actions), "IsDefault": False}
+
+
+class TlsListenerTest(unittest.TestCase):
+    def test_strong_policies(self) -> None:
+        for policy in (
+            "TLS13-1-2-2021-06",
+            "TLS13-1-3-2021-06",
+            "FS-1-2-Res-2020-10",
+            "TLS-1-2-2017-01",
+            "TLS13-1-2-Res-PQ-2025-09",
+        ):
+            with self.subTest(policy):
+                finding = judged(https(policy))
+                self.assertEqual(finding.compliance, COMPLIANT)
+                self.assertIn(policy, finding.annotation)
+
+    def test_weak_policies_are_named(self) -> None:
+        for policy, version in (
+            ("2016-08", "1.0"),
+            ("TLS13-1-0-2021-06", "1.0"),
+            ("TLS13-1-1-2021-06", "1.1"),
+            ("FS-1-1-2019-08", "1.1"),
+        ):
+            with self.subTest(policy):
+                finding = judged(https(policy))
+                self.assertEqual(finding.compliance, NON_COMPLIANT)
+                self.assertIn(
+                    f"ELBSecurityPolicy-{policy} accepts TLS {version}; expected TLS 1.2 or newer", finding.annotation
+                )
+
+    def test_unknown_policies_never_pass(self) -> None:
+        finding = judged(https("TLS13-1-9-2031-01"))
+        self.assertEqual(finding.compliance, NON_COMPLIANT)
+        self.assertIn("unknown policy ELBSecurityPolicy-TLS13-1-9-2031-01", finding.annotation)
+
+    def test_minimum_version_is_a_parameter(self) -> None:
+        self.assertEqual(judged(https("TLS13-1-2-2021-06"), {"MinimumTlsVersion": "1.3"}).compliance, NON_COMPLIANT)
+        self.assertEqual(judged(https("TLS13-1-3-2021-06"), {"MinimumTlsVersion": "1.3"}).compliance, COMPLIANT)
+
+    def test_tls_listeners_of_network_load_balancers(self) -> None:
+        self.assertEqual(judged(listener("TLS", SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06")).compliance, COMPLIANT)
+        self.assertEqual(judged(listener("TLS", SslPolicy="ELBSecurityPolicy-2016-08")).compliance, NON_COMPLIANT)
+
+
+class HttpListenerTest(unittest.TestCase):
+    def test_a_redirect_everywhere_is_compliant(self) -> None:
+        for name, rules in (("no rules", ()), ("301", [rule(REDIRECT)]), ("302", [rule(redirect(StatusCode="HTTP_302"))])):
+            with self.subTest(name):
+                finding = judged(listener("HTTP", 80, [REDIRECT]), rules=rules)
+                self.assertEqual(finding.compliance, COMPLIANT)
+                self.assertIn("redirects to HTTPS", finding.annotation)
+
+    def test_a_default_action_that_serves_http(self) -> None:
+        for name, action, expected in (
+            ("forward", FORWARD, "does forward over HTTP"),
+            ("fixed response", {"Type": "fixed-response"}, "does fixed-response over HTTP"),
+            ("authenticate", {"Type": "authenticate-oidc"}, "does authenticate-oidc over HTTP"),
+            ("redirect to HTTP", redirect(Protocol="HTTP"), "keeps HTTP"),
+            ("redirect that keeps the protocol", redirect(Protocol="#{protocol}"), "keeps #{protocol}"),
+            (
+                "redirect without protocol",
+                {"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301"}},
+                "keeps the protocol",
+            ),
+            ("odd status", redirect(StatusCode="HTTP_307"), "status HTTP_307"),
+            ("action without type", {}, "something unknown"),
+        ):
+            with self.subTest(name):
+                finding = judged(listener("HTTP", 80, [action]), rules=NotAssessed("not asked"))
+                self.assertEqual(finding.compliance, NON_COMPLIANT)
+                self.assertIn(expected, finding.annotation)
+
+    def test_no_action_is_no_redirect(self) -> None:
+        self.assertEqual(judged(listener("HTTP", 80, [])).compliance, NON_COMPLIANT)
+
+    def test_one_path_that_still_forwards(self) -> None:
+        finding = judged(listener("HTTP", 80, [REDIRECT]), rules=[rule(REDIRECT), rule(FORWARD, priority="7")])
+        self.assertEqual(finding.compliance, NON_COMPLIANT)
+        self.assertIn("1 of 2 rules send requests on: rule 7 does forward over HTTP", finding.annotation)
+
+    def test_a_snapshot_cannot_show_the_rules(self) -> None:
+        with self.assertRaises(NotAssessed):
+            judged(listener("HTTP", 80, [REDIRECT]), rules=NotAssessed("rules are not recorded"))
+
+
+class OtherProtocolTest(unittest.TestCase):
+    def test_pass_through(self) -> None:
+        for protocol in ("TCP", "UDP", "TCP_UDP", "TCP_QUIC"):
+            with self.subTest(protocol):
+                self.assertEqual(judged(listener(protocol)).compliance, NON_COMPLIANT)
+                self.assertEqual(judged(listener(protocol), scheme="internal").compliance, NON_COMPLIANT)
+                listed = judged(listener(protocol, 5432), {"PassThroughPorts": "5432,443"})
+                self.assertEqual(listed.compliance, COMPLIANT)
+                self.assertIn("PassThroughPorts", listed.annotation)
+                internal = judged(listener(protocol), {"Scope": "internet-facing"}, scheme="internal")
+                self.assertEqual(internal.compliance, COMPLIANT)
+                self.assertIn("internal", internal.annotation)
+                self.assertEqual(judged(listener(protocol), {"Scope": "internet-facing"}).compliance, NON_COMPLIANT)
+
+    def test_geneve_and_quic(self) -> None:
+        self.assertEqual(judged(listener("GENEVE", Port=None)).compliance, NOT_APPLICABLE)
+        self.assertEqual(judged(listener("QUIC")).compliance, COMPLIANT)
+
+    def test_unknown_protocols_and_missing_fields_are_errors(self) -> None:
+        for name, item in {
+            "unknown protocol": listener("SPDY"),
+            "no protocol": listener("HTTPS", Protocol=None),
+            "no policy": listener("HTTPS"),
+            "policy is null": listener("TLS", SslPolicy=None),
+            "no actions": listener("HTTP", DefaultActions=None),
+            "no port": listener("HTTPS", SslPolicy="x", Port=None),
+            "null configuration": {**listener("HTTPS"), "configuration": None},
+        }.items():
+            with self.subTest(name), self.assertRaises(RuleInputError):
+                judged(item)
+
+    def test_parameters(self) -> None:
+        rule = PciListenerTlsOnly(Settings())
+        for raw in ({"MinimumTlsVersion": "1.1"}, {"Scope": "none"}, {"PassThroughPorts": "70000"}, {"MinimumTls": "1.2"}):
+            with self.subTest(raw), self.assertRaises(ParameterError):
+                rule.evaluate_parameters(raw)
+
+
+class ClassicTest(unittest.TestCase):
+    def test_clear_text_listeners(self) -> None:
+        for protocol in ("HTTP", "TCP"):
+            with self.subTest(protocol):
+                finding = judged(classic((protocol, 80, [])))
+                self.assertEqual(finding.compliance, NON_COMPLIANT)
+                self.assertIn(f"port 80: {protocol} is not encrypted", finding.annotation)
+
+    def test_reference_policies(self) -> None:
+        for policy, verdict in (("TLS-1-2-2017-01", COMPLIANT), ("2016-08", NON_COMPLIANT), ("2011-08", NON_COMPLIANT)):
+            with self.subTest(policy):
+                attributes = {"Reference__Security__Policy": f"ELBSecurityPolicy-{policy}"}
+                item = classic(("HTTPS", 443, ["p"]), policies=[negotiation("p", **attributes)])
+                self.assertEqual(judged(item).compliance, verdict)
+
+    def test_own_policies_are_judged_by_protocol_and_cipher(self) -> None:
+        good = {"Protocol__TLSv1_2": "true", "ECDHE__RSA__AES128__GCM__SHA256": "true", "Protocol__TLSv1": "false"}
+        for name, attributes, expected in (
+            ("good", good, ""),
+            ("TLS 1.0", {**good, "Protocol__TLSv1": "true"}, "accepts TLSv1"),
+            ("SSLv3", {**good, "Protocol__SSLv3": "true"}, "accepts SSLv3"),
+            ("RC4", {**good, "ECDHE__RSA__RC4__SHA": "true"}, "weak ciphers: ECDHE-RSA-RC4-SHA"),
+            ("3DES", {**good, "DES__CBC3__SHA": "true"}, "weak ciphers: DES-CBC3-SHA"),
+            ("no TLS 1.2", {"ECDHE__RSA__AES128__GCM__SHA256": "true"}, "does not offer TLS 1.2"),
+        ):
+            with self.subTest(name):
+                finding = judged(classic(("SSL", 443, ["p"]), policies=[negotiation("p", **attributes)]))
+                self.assertEqual(finding.compliance, NON_COMPLIANT if expected else COMPLIANT, finding.annotation)
+                self.assertIn(expected, finding.annotation)
+
+    def test_several_listeners_are_counted(self) -> None:
+        finding = judged(classic(("HTTP", 80, []), ("TCP", 25, [])))
+        self.assertTrue(finding.annotation.startswith("2 listeners; first: port 80"))
+
+    def test_a_missing_negotiation_policy_is_an_error(self) -> None:
+        for item in (classic(("HTTPS", 443, [])), classic(("HTTPS", 443, ["p"])), classic(("GOPHER", 70, []))):
+            with self.assertRaises(RuleInputError):
+                judged(item)
+
+    def test_no_listeners(self) -> None:
+        self.assertEqual(judged(classic()).compliance, COMPLIANT)
+
+
+class LookupTest(unittest.TestCase):
+    def test_the_scheme_is_answered_by_the_load_balancer_of_the_same_snapshot(self) -> None:
+        balancer = item_of("AWS::ElasticLoadBalancingV2::LoadBalancer", LOAD_BALANCER_ARN, {"scheme": "internal"})
+
+        class Index:
+            def find(self, resource_type: str, account_id: str, region: str) -> list[Any]:
+                return [balancer]
+
+        facts = RecordedFacts(Index(), SCOPE)
+        self.assertEqual(facts.get(LoadBalancerScheme, LOAD_BALANCER_ARN), "internal")
+        with self.assertRaises(NotAssessed):
+            facts.get(LoadBalancerScheme, "another")
+        with self.assertRaises(NotAssessed):
+            facts.get(ListenerRules, LISTENER_ARN)
+
+    @mock_aws
+    def test_an_account_answers(self) -> None:
+        class Clients:
+            def build_client(self, service: str, region: str | None = None) -> Any:
+                return boto3.client(service, region_name=region or "eu-west-1")
+
+        ec2, elb = Clients().build_client("ec2"), Clients().build_client("elbv2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        zones = ("eu-west-1a", "eu-west-1b")
+        subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+            for n, zone in enumerate(zones)
+        ]
+        balancer = elb.create_load_balancer(Name="a", Subnets=subnets, Scheme="internal")["LoadBalancers"][0]["LoadBalancerArn"]
+        arn = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=[REDIRECT])["Listeners"][
+            0
+        ]["ListenerArn"]
+        target = elb.create_target_group(Name="t", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]["TargetGroupArn"]
+        elb.create_rule(
+            ListenerArn=arn,
+            Priority=5,
+            Conditions=[{"Field": "path-pattern", "Values": ["/old/*"]}],
+            Actions=[{"Type": "forward", "TargetGroupArn": target}],
+        )
+        facts = LiveFacts(Clients(), SCOPE)
+        self.assertEqual(facts.get(LoadBalancerScheme, balancer), "internal")
+        (found,) = facts.get(ListenerRules, arn)
+        self.assertEqual((found["Priority"], found["Actions"][0]["Type"]), ("5", "forward"))
+
+
+if __name__ == "__main__":
+    unittest.main()

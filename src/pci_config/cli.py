@@ -1,0 +1,69 @@
+"""The command `pci-config`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pci_config import __version__, build
+from pci_config.catalogue import Catalogue, CatalogueError, project_root
+from pci_config.rdk_json import RdkJson, SettingsError
+from pci_config.rule import ParameterError
+
+USAGE_ERROR = 2
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+app = typer.Typer(
+    help="Keeps an AWS organization compliant with PCI DSS continuously, and proves it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"pci-config {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Keeps an AWS organization compliant with PCI DSS continuously, and proves it."""
+
+
+@app.command("build")
+def build_command(
+    settings: Annotated[Path, typer.Option(help="The settings file.")] = Path("rdk.json"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a generated file is out of date.")] = False,
+) -> None:
+    """Generate packs, templates, documents, schemas and the Lambda bundle from rules/, remediation/ and rdk.json.
+
+    Example: pci-config build --check
+    """
+    root = project_root()
+    try:
+        rdk_json = RdkJson.load(settings)
+        catalogue = Catalogue.load(root)
+        artefacts = build.generate(root, catalogue, rdk_json)
+    except (SettingsError, CatalogueError, ParameterError) as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(USAGE_ERROR) from None
+    if check:
+        outdated = build.drift(root, artefacts)
+        for path in outdated:
+            errors.print(f"{path}: out of date; run `pci-config build`", markup=False)
+        raise typer.Exit(1 if outdated else 0)
+    changed, digest = build.write(root, artefacts, catalogue, rdk_json)
+    for path in changed:
+        typer.echo(f"wrote {path}")
+    typer.echo(f"{len(artefacts.documents)} documents in build/documents; bundle {build.BUNDLE} (sha256 {digest[:16]}…)")
+
+
+if __name__ == "__main__":
+    app()

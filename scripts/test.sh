@@ -20,6 +20,13 @@ $bin/pci-config build
 step "cfn-lint"
 $bin/cfn-lint conformance_pack.yaml conformance_pack_global.yaml org_setup/*/template.yaml
 
+step "node tools"
+if command -v npm >/dev/null 2>&1; then
+  npm ci --prefix tests/iam --no-audit --no-fund --silent
+else
+  echo "node is not there: the IAM policy simulation will be skipped, and pytest says so"
+fi
+
 step "rdk test-local --all"
 $bin/python scripts/rdk_test_local.py
 

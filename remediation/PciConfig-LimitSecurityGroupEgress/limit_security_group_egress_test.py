@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import botocore.client
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from moto import mock_aws
 
-from pci_config.network import EgressDemands, egress_excess, entries_of
+from pci_config.network import entries_of
 from pci_config.runbook import Refused
-from pci_config.settings import Settings
 from script_loader import load_script
 
 script = load_script("PciConfig-LimitSecurityGroupEgress")
@@ -60,6 +59,21 @@ def egress(group_id: str) -> list[dict[str, Any]]:
     (found,) = boto3.client("ec2", region_name="eu-west-1").describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
     permissions: list[dict[str, Any]] = found["IpPermissionsEgress"]
     return permissions
+
+
+@contextmanager
+def patched(**refusals: str) -> Iterator[None]:
+    """AWS refuses the named operations with the given code."""
+    call = botocore.client.BaseClient._make_api_call
+
+    def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
+        if operation in refusals:
+            raise ClientError({"Error": {"Code": refusals[operation], "Message": "refused"}}, operation)
+        return call(client, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", make_api_call)
+        yield
 
 
 def violation(tier: str | None, *permissions: dict[str, Any], keep_default: bool = False) -> Callable[[], dict[str, str]]:
@@ -130,7 +144,25 @@ def test_good_entries_stay_byte_for_byte() -> None:
     result = run(group_id)
     assert egress(group_id) == [good]
     assert good["IpRanges"][0]["Description"] == "to the VPC"
-    assert {p["IpProtocol"] for p in json.loads(result["Before"])["IpPermissionsEgress"]} == {"-1", "tcp"}
+    assert [p["IpProtocol"] for p in json.loads(result["Before"])["IpPermissions"]] == ["-1"]
+    assert json.loads(result["After"]) == {"GroupId": group_id, "IpPermissions": [], "Untouched": 1}
+
+
+def test_the_record_puts_everything_back_with_descriptions() -> None:
+    other = group("service")
+    wrong = tcp(
+        8443,
+        8443,
+        IpRanges=[{"CidrIp": "203.0.113.0/24", "Description": "partner"}],
+        UserIdGroupPairs=[{"GroupId": other, "UserId": ACCOUNT, "Description": "service"}],
+    )
+    group_id = group("dmz", GOOD, wrong)
+    before = egress(group_id)
+    record = json.loads(run(group_id)["Before"])
+    assert record.pop("Untouched") == 1
+    assert egress(group_id) != before
+    boto3.client("ec2", region_name="eu-west-1").authorize_security_group_egress(**record)
+    assert sorted(egress(group_id), key=str) == sorted(before, key=str)
 
 
 def test_one_bad_peer_of_a_permission_goes_and_the_good_one_stays() -> None:
@@ -162,6 +194,8 @@ def test_compliant_gone_and_ignored_groups_end_in_success() -> None:
         ({"AccountId": "210987654321"}, "belongs to account"),
         ({"UntaggedPolicy": "allow"}, "UntaggedPolicy"),
         ({"DryRun": "0"}, "DryRun"),
+        ({"InternetPorts": "443,"}, "InternetPorts"),
+        ({"InternetPorts": "70000"}, "InternetPorts"),
     ],
 )
 def test_odd_input_is_refused_unchanged(changes: dict[str, str], message: str) -> None:
@@ -179,41 +213,57 @@ def test_unknown_tiers_and_missing_settings_are_refused(monkeypatch: pytest.Monk
         run(group("dmz"))
 
 
-def test_a_refused_call_leaves_the_group_and_says_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_call_leaves_the_group_and_says_what_was_done() -> None:
     group_id = group("card-api", keep_default=True)
-
-    def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "RevokeSecurityGroupEgress")
-
-    monkeypatch.setattr(script.aws("ec2"), "revoke_security_group_egress", refuse)
-    with pytest.raises(RuntimeError, match=r"revoke_security_group_egress failed.*done before that: nothing"):
+    failed = pytest.raises(RuntimeError, match=r"revoke_security_group_egress failed.*done before that: nothing")
+    with patched(RevokeSecurityGroupEgress="UnauthorizedOperation"), failed:
         run(group_id)
     assert len(egress(group_id)) == 1
 
 
-CIDRS = st.sampled_from(
-    ["0.0.0.0/0", "0.0.0.0/1", "10.0.0.0/16", "10.0.3.0/24", "10.1.0.0/16", "198.51.100.0/28", "8.8.8.8/32"]
-)
-PERMISSIONS = st.lists(
-    st.builds(
-        lambda ports, cidrs: tcp(min(ports), max(ports), IpRanges=[{"CidrIp": cidr} for cidr in sorted(cidrs)]),
-        st.tuples(st.sampled_from([22, 443, 444]), st.sampled_from([443, 8443])),
-        st.sets(CIDRS, min_size=1, max_size=3),
-    ),
-    max_size=3,
-    unique_by=lambda p: (p["FromPort"], p["ToPort"]),
-)
+def test_internet_ports_are_left_to_groups_without_a_tier() -> None:
+    group_id = group(None, tcp(443, 443, IpRanges=[{"CidrIp": "0.0.0.0/0"}]), tcp(80, 80, IpRanges=[{"CidrIp": "0.0.0.0/0"}]))
+    run(group_id, InternetPorts="443,8443")
+    assert [p["FromPort"] for p in egress(group_id)] == [443]
+    run(group_id, UntaggedPolicy="deny-all", InternetPorts="443")
+    assert egress(group_id) == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(PERMISSIONS, st.sampled_from(["dmz", "card-api", "service", "database", None]))
-def test_after_the_fix_the_rule_is_content_and_allowed_entries_are_untouched(permissions: list[Any], tier: str | None) -> None:
-    group_id = group(tier, *permissions)
-    demands = EgressDemands(Settings.from_mapping({"NetworkTiers": TIERS}).network_tiers, "deny-internet", ())
-    before = entries_of(egress(group_id))
-    peers = script.LivePeers(script.described(group_id))
-    excess = egress_excess(before, tier, demands, peers)
+def test_a_restricted_entry_for_all_traffic_stays_beside_an_open_one() -> None:
+    own = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}
+    group_id = group("service", own, keep_default=True)
     run(group_id)
-    after = entries_of(egress(group_id))
-    assert egress_excess(after, tier, demands, peers) == []
-    assert sorted(map(str, after)) == sorted(str(entry) for entry in before if entry not in excess)
+    (left,) = egress(group_id)
+    assert [r["CidrIp"] for r in left["IpRanges"]] == ["10.0.0.0/16"]
+
+
+def test_a_prefix_list_that_cannot_be_resolved_is_refused_although_another_entry_is_wrong() -> None:
+    group_id = group("card-api", tcp(443, 443, PrefixListIds=[{"PrefixListId": "pl-0123456789abcdef0"}]), keep_default=True)
+    before = egress(group_id)
+    with patched(GetManagedPrefixListEntries="InvalidPrefixListID.NotFound"):
+        for dry_run in ("true", "false"):
+            with pytest.raises(Refused, match="pl-0123456789abcdef0: its entries cannot be read"):
+                run(group_id, DryRun=dry_run)
+    assert egress(group_id) == before
+
+
+def test_a_permission_of_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    group_id = group("dmz", keep_default=True)
+    (found,) = boto3.client("ec2", region_name="eu-west-1").describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    for changes, message in (
+        ({"IpPermissionsEgress": [{**ALL, "ServiceNetworks": [{"Id": "sn-1"}]}]}, "unknown member ServiceNetworks"),
+        ({"IpPermissionsEgress": [{"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}, "ipProtocol is None"),
+        ({"VpcId": None}, "gives no VpcId"),
+    ):
+        state = {key: value for key, value in {**found, **changes}.items() if value is not None}
+        monkeypatch.setattr(script, "described", lambda _, state=state: state)
+        with pytest.raises(Refused, match=message):
+            run(group_id)
+    assert len(egress(group_id)) == 1
+
+
+def test_group_names_and_peering_states_are_not_sent_back() -> None:
+    pair = {"GroupId": "sg-1", "GroupName": "g", "UserId": "1", "PeeringStatus": "deleted", "VpcPeeringConnectionId": "pcx-1"}
+    (entry,) = entries_of([tcp(443, 443, UserIdGroupPairs=[pair], IpRanges=[])])
+    kept = {"GroupId": "sg-1", "UserId": "1", "VpcPeeringConnectionId": "pcx-1"}
+    assert script.exactly(entry) == tcp(443, 443, UserIdGroupPairs=[kept])

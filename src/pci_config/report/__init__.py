@@ -1,0 +1,1 @@
+"""Writers of assessment results."""

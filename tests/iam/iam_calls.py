@@ -1,0 +1,131 @@
+"""Maps recorded boto3 calls to what IAM decides on: action, resource ARN and context.
+
+Source: Service Authorization Reference, as carried by the iam-data package that the simulator uses; an action or a resource
+type that does not exist is refused there. An operation that is not in the table fails the test that recorded it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Call:
+    """One AWS call as recorded: boto3's service name, the API's operation, its parameters, where it went."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+    account_id: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Request:
+    action: str
+    resource: str
+    account: str
+    context: Mapping[str, str]
+
+
+def _s3(action: str) -> Callable[[Call], Request]:
+    def request(call: Call) -> Request:
+        arn = f"arn:aws:s3:::{call.parameters['Bucket']}"
+        if "Key" in call.parameters:
+            arn += f"/{call.parameters['Key']}"
+        owner = call.parameters.get("ExpectedBucketOwner", call.account_id)
+        return Request(action, arn, owner, {"s3:ResourceAccount": owner})
+
+    return request
+
+
+def _at(action: str, resource: Callable[[Mapping[str, Any], Call], str]) -> Callable[[Call], Request]:
+    def request(call: Call) -> Request:
+        arn = resource(call.parameters, call)
+        return Request(action, arn, arn.split(":")[4] or call.account_id, {})
+
+    return request
+
+
+def _any(action: str) -> Callable[[Call], Request]:
+    return lambda call: Request(action, "*", call.account_id, {})
+
+
+def _ec2(kind: str, parameter: str) -> Callable[[Mapping[str, Any], Call], str]:
+    return lambda p, call: f"arn:aws:ec2:{call.region}:{call.account_id}:{kind}/{p[parameter]}"
+
+
+TABLE: dict[tuple[str, str], Callable[[Call], Request]] = {
+    ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
+    ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
+    ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
+    ("ec2", "RevokeSecurityGroupEgress"): _at("ec2:RevokeSecurityGroupEgress", _ec2("security-group", "GroupId")),
+    ("elbv2", "DescribeListeners"): _any("elasticloadbalancing:DescribeListeners"),
+    ("elbv2", "DescribeRules"): _any("elasticloadbalancing:DescribeRules"),
+    ("elbv2", "ModifyListener"): _at("elasticloadbalancing:ModifyListener", lambda p, _: str(p["ListenerArn"])),
+    ("elbv2", "ModifyRule"): _at("elasticloadbalancing:ModifyRule", lambda p, _: str(p["RuleArn"])),
+    ("elbv2", "DescribeLoadBalancerAttributes"): _any("elasticloadbalancing:DescribeLoadBalancerAttributes"),
+    ("elb", "DescribeLoadBalancerAttributes"): _any("elasticloadbalancing:DescribeLoadBalancerAttributes"),
+    ("elbv2", "ModifyLoadBalancerAttributes"): _at(
+        "elasticloadbalancing:ModifyLoadBalancerAttributes", lambda p, _: str(p["LoadBalancerArn"])
+    ),
+    ("elb", "ModifyLoadBalancerAttributes"): _at(
+        "elasticloadbalancing:ModifyLoadBalancerAttributes",
+        lambda p, call: f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{p['LoadBalancerName']}",
+    ),
+    ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
+    ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
+    ("s3", "GetBucketVersioning"): _s3("s3:GetBucketVersioning"),
+    ("s3", "GetBucketTagging"): _s3("s3:GetBucketTagging"),
+    ("s3", "GetBucketLifecycleConfiguration"): _s3("s3:GetLifecycleConfiguration"),
+    ("s3", "PutBucketLifecycleConfiguration"): _s3("s3:PutLifecycleConfiguration"),
+    ("s3", "PutObject"): _s3("s3:PutObject"),
+}
+
+
+def requests_of(calls: Sequence[Call]) -> list[Request]:
+    """One request for each different call. Raises KeyError for an operation that is not in the table."""
+    found: dict[Request, None] = {}
+    for call in calls:
+        request = TABLE[call.service, call.operation](call)
+        found[Request(request.action, request.resource, request.account, _Frozen(request.context))] = None
+    return list(found)
+
+
+class _Frozen(dict[str, str]):
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))
+
+
+def simulated(policy: Mapping[str, Any], principal: str, requests: Sequence[Request]) -> list[dict[str, Any]]:
+    """The simulator's verdict on each request: {"result": "Allowed" | "ImplicitlyDenied" | …, "wildcardOnly": bool}."""
+    payload = {
+        "policy": policy,
+        "principal": principal,
+        "requests": [
+            {"action": r.action, "resource": r.resource, "account": r.account, "context": dict(r.context)} for r in requests
+        ],
+    }
+    run = subprocess.run(
+        ["node", str(FOLDER / "simulate.mjs")], input=json.dumps(payload), capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        raise RuntimeError(run.stderr)
+    verdicts: list[dict[str, Any]] = json.loads(run.stdout)
+    return verdicts
+
+
+def substituted(policy: Mapping[str, Any], **values: str) -> dict[str, Any]:
+    """The policy with its Fn::Sub placeholders filled in."""
+    text = json.dumps(policy)
+    for name, value in {"AWS::Partition": "aws", **values}.items():
+        text = text.replace("${" + name + "}", value)
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded

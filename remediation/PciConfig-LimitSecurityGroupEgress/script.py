@@ -36,17 +36,20 @@ class GroupState:
 
 
 class LiveSurroundings:
-    """What is known around the group, answered by EC2."""
+    """What is known around the group, answered by EC2; each question is asked once."""
 
     def __init__(self, group: Mapping[str, Any]) -> None:
         self.group_id = str(group["GroupId"])
         self.account_id = str(group["OwnerId"])
         self._vpc_id = group["VpcId"]
         self._groups: dict[str, Mapping[str, Any]] = {self.group_id: group}
+        self._networks: dict[str, Sequence[Network]] = {}
 
     def vpc_cidrs(self) -> Sequence[Network]:
-        (vpc,) = aws("ec2").describe_vpcs(VpcIds=[self._vpc_id])["Vpcs"]
-        return vpc_networks(vpc)
+        if self._vpc_id not in self._networks:
+            (vpc,) = aws("ec2").describe_vpcs(VpcIds=[self._vpc_id])["Vpcs"]
+            self._networks[self._vpc_id] = vpc_networks(vpc)
+        return self._networks[self._vpc_id]
 
     def tier_of(self, group_id: str, owner: str) -> str | None:
         return tier_tag(self._group(group_id))
@@ -61,11 +64,14 @@ class LiveSurroundings:
 
     def prefix_list(self, prefix_list_id: str) -> Sequence[Network]:
         """The rule takes a prefix list that does not resolve for a violation; to cut traffic that is too little to go by."""
-        pages = aws("ec2").get_paginator("get_managed_prefix_list_entries").paginate(PrefixListId=prefix_list_id)
-        try:
-            return [ipaddress.ip_network(entry["Cidr"]) for page in pages for entry in page["Entries"]]
-        except ClientError as error:
-            raise UnknownFactError(f"its entries cannot be read ({error})") from None
+        if prefix_list_id not in self._networks:
+            pages = aws("ec2").get_paginator("get_managed_prefix_list_entries").paginate(PrefixListId=prefix_list_id)
+            try:
+                found = [ipaddress.ip_network(entry["Cidr"]) for page in pages for entry in page["Entries"]]
+            except ClientError as error:
+                raise UnknownFactError(f"its entries cannot be read ({error})") from None
+            self._networks[prefix_list_id] = found
+        return self._networks[prefix_list_id]
 
 
 def described(group_id: str) -> Mapping[str, Any] | None:

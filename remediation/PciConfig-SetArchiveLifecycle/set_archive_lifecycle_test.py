@@ -123,7 +123,7 @@ def test_foreign_rules_stay_byte_for_byte() -> None:
 
 def test_deletion_is_never_set_unasked() -> None:
     bucket()
-    with pytest.raises(Refused, match=r"deleted never.*AllowExpiration"):
+    with pytest.raises(Refused, match=r"never deleted.*AllowExpiration"):
         run()
     with pytest.raises(Exception, match="NoSuchLifecycleConfiguration"):
         rules_of()

@@ -160,22 +160,22 @@ class NonCompliantTest(unittest.TestCase):
             {
                 "deleted before the retention": (bucket(rule(expirationInDays=400)), "deletes after 400 days, expected >= 3650"),
                 "deleted too late": (bucket(rule(expirationInDays=3682)), "objects are deleted only after 3682 days"),
-                "never deleted": (bucket(rule(expirationInDays=-1)), "objects are deleted never"),
-                "noncurrent never deleted": (bucket(rule(noncurrentVersionExpirationInDays=-1)), "noncurrent versions are deleted never"),
+                "never deleted": (bucket(rule(expirationInDays=-1)), "objects are never deleted"),
+                "noncurrent never deleted": (bucket(rule(noncurrentVersionExpirationInDays=-1)), "noncurrent versions are never deleted"),
                 "suspended versioning has noncurrent versions": (
-                    bucket(rule(noncurrentVersionExpirationInDays=-1), versioning="Suspended"), "noncurrent versions are deleted never"
+                    bucket(rule(noncurrentVersionExpirationInDays=-1), versioning="Suspended"), "noncurrent versions are never deleted"
                 ),
                 "infrequent access too early": (bucket(rule(transitions=[step(29, "STANDARD_IA"), step(90, "GLACIER")])), "after 29 days"),
                 "infrequent access too late": (
                     bucket(rule(transitions=[step(62, "STANDARD_IA"), step(93, "GLACIER")])), "only after 62 days to STANDARD_IA"
                 ),
-                "no infrequent access": (bucket(rule(transitions=[step(90, "GLACIER")])), "move not to STANDARD_IA"),
-                "no Glacier": (bucket(rule(transitions=[step(30, "STANDARD_IA")])), "move not to GLACIER"),
+                "no infrequent access": (bucket(rule(transitions=[step(90, "GLACIER")])), "do not move to STANDARD_IA"),
+                "no Glacier": (bucket(rule(transitions=[step(30, "STANDARD_IA")])), "do not move to GLACIER"),
                 "Glacier Instant Retrieval is not Flexible": (
-                    bucket(rule(transitions=[step(30, "STANDARD_IA"), step(90, "GLACIER_IR")])), "move not to GLACIER"
+                    bucket(rule(transitions=[step(30, "STANDARD_IA"), step(90, "GLACIER_IR")])), "do not move to GLACIER"
                 ),
                 "uploads not aborted": (bucket(rule(abortIncompleteMultipartUpload=None)), "incomplete uploads are never aborted"),
-                "prefix leaves objects out": (bucket(rule(filter=PREFIX)), "5 gaps; first: objects move not to STANDARD_IA"),
+                "prefix leaves objects out": (bucket(rule(filter=PREFIX)), "5 gaps; first: objects do not move to STANDARD_IA"),
                 "tag leaves objects out": (bucket(rule(filter=TAG)), "5 gaps"),
                 "prefix and tag": (bucket(rule(filter=BOTH)), "5 gaps"),
                 "size leaves objects out": (bucket(rule(filter=SIZE)), "5 gaps"),

@@ -24,6 +24,7 @@ from pci_config.rule import (
     not_applicable,
     optional,
     ports,
+    reading,
     required,
 )
 from pci_config.tls import attribute_fault, policy_fault, redirect_fault
@@ -121,7 +122,8 @@ class PciListenerTlsOnly(PciRule):
 
     def decide(self, item: Item, parameters: ListenerParameters, facts: Facts) -> Finding:
         if item["resourceType"] == CLASSIC_LOAD_BALANCER:
-            return judge_classic(item, parameters.minimum_tls_version)
+            with reading("configuration.listenerDescriptions or LoadBalancerPolicies"):
+                return judge_classic(item, parameters.minimum_tls_version)
         listener = Listener.from_item(item)
         match listener.protocol:
             case "HTTPS" | "TLS":
@@ -146,7 +148,8 @@ def require_strong_policy(listener: Listener, minimum: str) -> Finding:
 
 
 def require_redirect_everywhere(listener: Listener, facts: Facts) -> Finding:
-    fault = redirect_fault(listener.default_actions)
+    with reading("configuration.DefaultActions"):
+        fault = redirect_fault(listener.default_actions)
     if fault:
         return non_compliant(f"port {listener.port}: the default action {fault}; redirect it to HTTPS{SUFFIX}")
     rules = facts.get(ListenerRules, listener.arn)

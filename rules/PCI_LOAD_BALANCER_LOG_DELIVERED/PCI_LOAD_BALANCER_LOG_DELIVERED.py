@@ -45,7 +45,7 @@ class PciLoadBalancerLogDelivered(PciRule):
                 if kind not in ("application", "network"):
                     raise RuleInputError(f"configuration.type is {kind!r}, which this rule does not know")
                 log = access_log(required(item, "supplementaryConfiguration.LoadBalancerAttributes", list))
-        except (MalformedAttributesError, AttributeError) as error:
+        except (MalformedAttributesError, AttributeError, TypeError) as error:
             raise RuleInputError(f"supplementaryConfiguration.LoadBalancerAttributes: {error}") from None
         matches = settings.is_archive_bucket(log.bucket)
         fault = log_fault(log, settings.archive_buckets, matches)

@@ -53,6 +53,7 @@ SETTINGS = Settings(
         "halves": Tier(
             (), (Flow("tcp", HTTPS, ("198.51.100.0/29", "198.51.100.8/29")), Flow("tcp", (80, 80), ("vpc", "pl-0bbb")))
         ),
+        "ring": Tier((), (Flow("tcp", HTTPS, ("tier:ring",)),)),
         "loop": Tier((), (Flow("tcp", HTTPS, ("self",)),)),
         "wide": Tier((), (Flow("tcp", HTTPS, ("10.0.0.0/8", "2001:db8::/32")),)),
         "many": Tier((), tuple(Flow("tcp", (port, port), ("198.51.100.0/26",)) for port in range(8000, 8020))),
@@ -454,12 +455,19 @@ class SnapshotTest(unittest.TestCase):
             "prefix list by id": group(permission(ports=(2000, 2000), prefix_lists=["pl-0aaa"]), tier="mesh"),
             "itself": group(permission(groups=[(OWN, ACCOUNT)]), tier="dmz"),
             "internet": group(permission(prefix_lists=["pl-0bbb"]), tier="public"),
+            "itself by its tier": group(permission(groups=[(OWN, ACCOUNT)]), tier="ring"),
             "a literal peer": group(permission(ipv4=["198.51.100.0/26"]), tier="card-api"),
         }.items():
             with self.subTest(name):
                 self.assertEqual(self.decided(item).compliance, COMPLIANT)
-        peered = group(permission(ports=(1500, 1500), groups=[(FOREIGN, FOREIGN_ACCOUNT)]), tier="mesh")
-        self.assertEqual(self.decided(peered).compliance, NON_COMPLIANT)
+
+    def test_a_peered_accounts_group_counts_when_the_source_shows_its_tier(self) -> None:
+        item = group(permission(ports=(1500, 1500), groups=[(FOREIGN, FOREIGN_ACCOUNT)]), tier="mesh")
+        self.assertEqual(self.decided(item).compliance, NON_COMPLIANT)
+        for tier, verdict in (("service", COMPLIANT), ("database", NON_COMPLIANT)):
+            foreign = {**group(tier=tier), "awsAccountId": FOREIGN_ACCOUNT, "resourceId": FOREIGN}
+            with self.subTest(tier):
+                self.assertEqual(self.decided(item, foreign).compliance, verdict)
 
 
 class AccountTest(unittest.TestCase):

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pci_config import __version__, build
 from pci_config.catalogue import Catalogue, CatalogueError, project_root
+from pci_config.cli_assess import assess_command
 from pci_config.rdk_json import RdkJson, SettingsError
 from pci_config.rule import ParameterError
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("assess")(assess_command)
 
 
 def _version(asked: bool) -> None:
@@ -63,6 +65,20 @@ def build_command(
     for path in changed:
         typer.echo(f"wrote {path}")
     typer.echo(f"{len(artefacts.documents)} documents in build/documents; bundle {build.BUNDLE} (sha256 {digest[:16]}…)")
+
+
+@app.command("demo")
+def demo_command(
+    keep_server: Annotated[bool, typer.Option("--keep-server", help="Leave the sandbox running until Ctrl-C.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder for the report and the results.")] = Path("build/demo"),
+) -> None:
+    """Build a sample card issuer in the sandbox, assess it, fix what can be fixed, assess it again.
+
+    Example: pci-config demo --keep-server
+    """
+    from pci_config.sandbox.demo import run_demo  # noqa: PLC0415 - moto takes a second to import
+
+    raise typer.Exit(run_demo(project_root(), output, keep_server=keep_server))
 
 
 if __name__ == "__main__":

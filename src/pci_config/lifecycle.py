@@ -201,8 +201,8 @@ def _absences(rules: Sequence[LifecycleRule], versioned: bool, demands: Lifecycl
     for storage_class, start in (("STANDARD_IA", demands.standard_days), ("GLACIER", demands.glacier_days)):
         first = min((s.days for s in steps if s.storage_class == storage_class and s.days is not None), default=None)
         if first is None or first > start + demands.tolerance_days:
-            late = "not" if first is None else f"only after {first} days"
-            yield Gap(f"objects move {late} to {storage_class}, expected from day {start}")
+            late = "objects do not move" if first is None else f"objects move only after {first} days"
+            yield Gap(f"{late} to {storage_class}, expected from day {start}")
     latest = demands.retention_days + demands.tolerance_days
     for what, wanted, values in (
         ("objects", True, [rule.expiration_days for rule in rules]),
@@ -210,7 +210,7 @@ def _absences(rules: Sequence[LifecycleRule], versioned: bool, demands: Lifecycl
     ):
         first = min((days for days in values if days is not None), default=None)
         if wanted and (first is None or first > latest):
-            late = "never" if first is None else f"only after {first} days"
-            yield Gap(f"{what} are deleted {late}, expected after {demands.retention_days} days")
+            late = "never deleted" if first is None else f"deleted only after {first} days"
+            yield Gap(f"{what} are {late}, expected after {demands.retention_days} days")
     if not any(rule.aborts_uploads for rule in rules):
         yield Gap("incomplete uploads are never aborted")

@@ -11,7 +11,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Generic, NoReturn, Protocol, TypeVar
@@ -221,7 +222,8 @@ class Lookup(Generic[T]):
     @classmethod
     def recorded(cls, items: ItemIndex, scope: Scope, *key: str) -> T:
         """Answer from other items of the same source."""
-        raise NotAssessed(f"{cls.__name__} is not part of configuration items: assess the account itself")
+        what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
+        raise NotAssessed(f"AWS Config does not record the {what}: assess the account itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,6 +426,15 @@ def optional(item: Item, path: str, kind: type[T], default: T) -> T:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         _refuse(item, path, value, kind.__name__)
     return value
+
+
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Turns the errors of reading an unexpected shape into RuleInputError naming the place."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise RuleInputError(f"{where} has an unexpected shape ({type(error).__name__}: {error})") from None
 
 
 def _refuse(item: Item, path: str, value: Any, expected: str) -> NoReturn:

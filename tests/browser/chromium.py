@@ -7,11 +7,11 @@ would run them, so the page's Content Security Policy stays as the product wrote
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +84,9 @@ class Tab:
     def screenshot(self) -> bytes:
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
+    def close(self) -> None:
+        self.call("Page.close")
+
     def observe(self, method: str, parameters: dict[str, Any]) -> None:
         if method == "Log.entryAdded":
             self.complaints.append(parameters["entry"]["text"])
@@ -96,8 +99,8 @@ class Tab:
 class Browser:
     """A running Chromium; answers and events come back over the pipe, each ended by a null byte."""
 
-    def __init__(self, process: subprocess.Popen[bytes], to_browser: int, from_browser: int, folder: Path) -> None:
-        self.process, self.folder = process, folder
+    def __init__(self, to_browser: int, from_browser: int, folder: Path) -> None:
+        self.folder = folder
         self._to, self._from = to_browser, from_browser
         self._buffer = b""
         self._number = 0
@@ -113,7 +116,7 @@ class Browser:
         target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         tab = self._tabs[session] = Tab(self, session)
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
             tab.call(f"{domain}.enable")
         tab.call("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=False)
         tab.call("Emulation.setScriptExecutionDisabled", value=not javascript)
@@ -161,25 +164,23 @@ def running(folder: Path) -> Iterator[Browser]:
     assert path is not None
     read_by_browser, to_browser = os.pipe()
     from_browser, written_by_browser = os.pipe()
-    # Chromium reads its commands from descriptor 3 and answers on 4.
-    redirected = f'exec "$@" 3<&{read_by_browser} 4>&{written_by_browser}'
-    command = ["sh", "-c", redirected, "sh", path, *FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
-    process = subprocess.Popen(
-        command,
-        pass_fds=(read_by_browser, written_by_browser),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(read_by_browser)
-    os.close(written_by_browser)
-    browser = Browser(process, to_browser, from_browser, folder)
+    arguments = [path, *FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
+    inherited = tuple(fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in (read_by_browser, written_by_browser))
+    home = dict.fromkeys(("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(folder))
+    process = os.posix_spawn(path, arguments, os.environ | home, file_actions=_file_actions(*inherited))
+    for descriptor in (read_by_browser, written_by_browser, *inherited):
+        os.close(descriptor)
+    browser = Browser(to_browser, from_browser, folder)
     try:
         yield browser
         browser.call("Browser.close", {})
-        process.wait(30)
     finally:
-        process.kill()
-        process.wait()
-        os.close(to_browser)
+        os.close(to_browser)  # the browser ends when its pipe does, whatever happened before
         os.close(from_browser)
+        os.waitpid(process, 0)
+
+
+def _file_actions(commands: int, answers: int) -> list[tuple[Any, ...]]:
+    """Chromium reads its commands from descriptor 3 and answers on 4; the other three go nowhere."""
+    nowhere = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
+    return [*nowhere, (os.POSIX_SPAWN_DUP2, commands, 3), (os.POSIX_SPAWN_DUP2, answers, 4)]

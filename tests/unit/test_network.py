@@ -289,6 +289,7 @@ def test_private(cidr: str) -> None:
         (entry(OTHER, owner="210987654321"), [flow("tier:service")], True),
         (entry(OWN), [flow("self")], True),
         (entry(OTHER), [flow("self")], False),
+        (entry(OWN), [flow("198.51.100.0/26", "tier:service")], False),
         (entry("10.0.0.1/32"), [flow("self", "tier:service")], False),
         (entry("10.0.0.1/32"), [], False),
     ],
@@ -365,6 +366,8 @@ def test_groups_without_a_tier_reach_the_internet_on_its_ports_only(candidate: E
     around = Around(lists={"pl-1": ("10.0.0.0/8",), "pl-2": ("10.0.0.0/8", "8.8.8.8/32"), "pl-3": ()})
     judgement = judged_egress([candidate], None, EgressDemands({}, internet_ports=(443,)), around)
     assert judgement.excess == (() if fine else (candidate,))
+    every_port = EgressDemands({}, internet_ports=tuple(range(65536)))
+    assert bool(judged_egress([entry("0.0.0.0/0", "icmp", ALL_PORTS)], None, every_port, around).excess)
     assert judged_egress([candidate], None, EgressDemands({}, "deny-all", (443,)), around).excess == (candidate,)
 
 

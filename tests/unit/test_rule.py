@@ -159,7 +159,7 @@ def test_a_lookup_without_a_way_is_not_assessed() -> None:
 
     with pytest.raises(NotAssessed, match="cannot be read from an account"):
         LiveFacts(object(), SCOPE).get(Neither)  # type: ignore[arg-type]
-    with pytest.raises(NotAssessed, match="assess the account itself"):
+    with pytest.raises(NotAssessed, match="does not record the neither: assess the account itself"):
         Neither.recorded(object(), SCOPE)  # type: ignore[arg-type]
 
 

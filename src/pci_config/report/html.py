@@ -25,7 +25,8 @@ from pci_config.report.remediation_lines import REMEDIATION, remediation_lines
 from pci_config.report.rows import COMPLIANCE, SEVERITIES, ReportInputError, Row, rows_of, versions_of
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-#: In the order in which they are joined to one script.
+#: In the order in which they are joined to one style and one script.
+STYLES = ("report.css", "paper.css")
 SCRIPTS = ("data.js", "filters.js", "table.js", "detail.js", "export.js", "page.js")
 
 #: What a result about a resource without a Region has in its place.
@@ -51,7 +52,7 @@ def render(
     rows = rows_of(document)
     rules = tables.rules_of(document, rows)
     versions = versions_of(rows, *(rule.requirements for rule in rules.values()))
-    names = {str(key): str(name) for key, name in (document.get("accounts") or {}).items()}
+    names = {str(key): str(name) for key, name in sorted((document.get("accounts") or {}).items())}
     compared = _compare(before, document, rows) if before is not None else None
     remediation = remediation_lines(document.get("remediation"))
     style, script = _style(), _script()
@@ -63,7 +64,7 @@ def render(
         data=Markup(_embedded(_data(rows, versions, names, rules, compared, remediation or ()))),  # noqa: S704 - escaped for HTML
         document=document,
         sources=_texts(document.get("sources")),
-        unread=_texts(document.get("read_errors")),
+        unread=_texts(document.get("read_errors")) + _texts((document.get("summary") or {}).get("problems")),
         rows=rows,
         total=tables.Tally.of(rows),
         findings_by_severity=tables.findings_by_severity(rows),
@@ -146,7 +147,7 @@ def _embedded(data: Mapping[str, Any]) -> str:
 
 
 def _style() -> str:
-    return (TEMPLATES / "report.css").read_text("utf-8")
+    return "\n".join((TEMPLATES / name).read_text("utf-8") for name in STYLES)
 
 
 def _script() -> str:

@@ -57,7 +57,7 @@ def _document(backend: Any, name: str, version: str | None) -> Document:
     from moto.ssm.exceptions import InvalidDocument  # noqa: PLC0415 - only the sandbox needs it
 
     try:
-        found = backend.get_document(name, version or "$DEFAULT", None, "YAML")
+        found = backend.get_document(name, None if version in (None, "$DEFAULT") else version, None, "YAML")
     except InvalidDocument:
         raise JsonRESTError("AutomationDefinitionNotFoundException", f"document {name} does not exist") from None
     try:

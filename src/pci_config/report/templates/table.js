@@ -50,7 +50,7 @@ function rowElement(position) {
     cell("requirement", requirementNumbers(row, state.version).join(", ") || "none"),
     cell("account", accountName(account), ...(data.accounts[account] ? [element("span", { className: "id" }, account)] : [])),
     cell("region", value("region", row)),
-    cell("resource", opener, ...(name ? [element("span", { className: "id", title: id }, shortId(id))] : []),
+    cell("resource", opener, ...(name && name !== id ? [element("span", { className: "id", title: id }, shortId(id))] : []),
       element("span", { className: "type" }, value("resource_type", row))),
     cell("reason", value("annotation", row) || "not stated"),
   );
@@ -67,9 +67,12 @@ function range() {
 
 function draw() {
   const [first, last] = range();
+  const height = rowHeight();
+  // Before rows go: focus() lays the page out, and a table that is short for a moment loses its scroll position.
+  const focused = document.activeElement.closest("tr[data-position]");
+  if (focused && (focused.dataset.position < first || focused.dataset.position >= last)) region.focus({ preventScroll: true });
   for (const [position, made] of drawn) {
     if (position >= first && position < last) continue;
-    if (made.contains(document.activeElement)) region.focus({ preventScroll: true });
     made.remove();
     drawn.delete(position);
   }
@@ -82,7 +85,6 @@ function draw() {
     }
     before = drawn.get(position);
   }
-  const height = rowHeight();
   setSpacer(spacers[0], printing ? 0 : first * height);
   setSpacer(spacers[1], printing ? 0 : (view.length - last) * height);
 }

@@ -1,0 +1,276 @@
+"""The engine: items and accounts against rules, every outcome counted, nothing passed that could not be judged.
+
+The results document is a public contract (docs/result.md, docs/schemas/result.schema.json).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pci_config.catalogue import RuleEntry
+from pci_config.exceptions import ExceptionRegister
+from pci_config.items import EVALUATED_STATUSES, ItemFormError
+from pci_config.rule import (
+    ACCOUNT_RESOURCE_TYPE,
+    Clients,
+    Facts,
+    Finding,
+    Item,
+    LiveFacts,
+    NotAssessed,
+    PciRule,
+    RecordedFacts,
+    RuleInputError,
+    Scope,
+    bounded,
+    parse_parameters,
+)
+from pci_config.settings import SettingMissing, Settings
+from pci_config.sources.snapshot import RawItem, newest
+
+SCHEMA_VERSION = "1"
+COMPLIANCES = ("COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE", "EXCEPTED", "NOT_ASSESSED", "ERROR")
+GLOBAL = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One verdict, as in the results document."""
+
+    rule: str
+    account_id: str
+    region: str
+    resource_type: str
+    resource_id: str
+    resource_name: str | None
+    compliance: str
+    annotation: str
+    requirements: Mapping[str, list[str]]
+    severity: str
+    evaluated_at: str
+    configuration_item_captured_at: str | None
+
+    def order(self) -> tuple[str, ...]:
+        return self.rule, self.account_id, self.region, self.resource_type, self.resource_id
+
+
+@dataclass
+class Assessment:
+    """Results in their order, where they come from, and what could not be read."""
+
+    sources: list[str]
+    results: list[Result]
+    problems: list[str] = field(default_factory=list)
+    generated_at: str = field(default_factory=lambda: timestamp(datetime.now(UTC)))
+
+    def counts(self) -> Counter[str]:
+        return Counter(result.compliance for result in self.results)
+
+    def document(self) -> dict[str, Any]:
+        """The results document, ready for JSON."""
+        by_rule: dict[str, Counter[str]] = defaultdict(Counter)
+        by_requirement: dict[str, Counter[str]] = defaultdict(Counter)
+        for result in self.results:
+            by_rule[result.rule][result.compliance] += 1
+            for number in result.requirements.get("4.0.1", []):
+                by_requirement[number][result.compliance] += 1
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "generated_at": self.generated_at,
+            "sources": self.sources,
+            "summary": {
+                "by_compliance": {name: self.counts()[name] for name in COMPLIANCES},
+                "by_rule": {rule: dict(sorted(counts.items())) for rule, counts in sorted(by_rule.items())},
+                "by_requirement": {number: dict(sorted(counts.items())) for number, counts in sorted(by_requirement.items())},
+                "problems": self.problems,
+            },
+            "results": [asdict(result) for result in self.results],
+        }
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass
+class Judge:
+    """Rules with their parameters, and what every verdict needs. Raises ParameterError when a rule parameter is bad."""
+
+    entries: Sequence[RuleEntry]
+    settings: Settings
+    rule_parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    exceptions: ExceptionRegister = field(default_factory=ExceptionRegister)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        self._rules: list[tuple[RuleEntry, PciRule, Any]] = [
+            (
+                entry,
+                entry.rule_class(self.settings),
+                parse_parameters(entry.rule_class.parameters, self.rule_parameters.get(entry.id, {})),
+            )
+            for entry in self.entries
+        ]
+
+    @property
+    def judged_types(self) -> frozenset[str]:
+        """Types that some rule judges on change."""
+        return frozenset(name for entry in self.entries for name in entry.resource_types)
+
+    @property
+    def needed_types(self) -> frozenset[str]:
+        """Judged types and those that lookups read."""
+        looked_up = {name for entry in self.entries for lookup in entry.rule_class.lookups for name in lookup.resource_types}
+        return self.judged_types | looked_up
+
+    def item(self, item: Item, facts: Facts) -> list[Result]:
+        """The verdict of every rule that judges the item's type."""
+        return [
+            self._result(entry, item, self._decided(lambda r=rule, p=parameters: [r.decide(item, p, facts)])[0])
+            for entry, rule, parameters in self._rules
+            if item["resourceType"] in entry.resource_types
+        ]
+
+    def account(self, facts: Facts, home: bool) -> list[Result]:
+        """The verdicts of periodic rules on an account in a Region; rules of global scope only in the home Region."""
+        results = []
+        scope = facts.scope
+        place = {"awsAccountId": scope.account_id, "awsRegion": scope.region, "resourceType": ACCOUNT_RESOURCE_TYPE}
+        for entry, rule, parameters in self._rules:
+            if entry.periodic and (home or entry.region_scope == "regional"):
+                for finding in self._decided(lambda r=rule, p=parameters: list(r.decide_account(p, facts))):
+                    subject = {
+                        **place,
+                        "resourceType": finding.resource_type or ACCOUNT_RESOURCE_TYPE,
+                        "resourceId": finding.resource_id or scope.account_id,
+                    }
+                    results.append(self._result(entry, subject, finding))
+        return results
+
+    def unreadable(self, account_id: str, region: str, message: str) -> list[Result]:
+        """An ERROR for every rule, when an account could not be read at all."""
+        subject = {
+            "awsAccountId": account_id,
+            "awsRegion": region,
+            "resourceType": ACCOUNT_RESOURCE_TYPE,
+            "resourceId": account_id,
+        }
+        return [self._result(entry, subject, Finding("ERROR", bounded(message))) for entry in self.entries]
+
+    def _decided(self, decide: Any) -> list[Finding]:
+        try:
+            findings: list[Finding] = decide()
+        except NotAssessed as error:
+            return [Finding("NOT_ASSESSED", bounded(str(error)))]
+        except (RuleInputError, SettingMissing) as error:
+            return [Finding("ERROR", bounded(str(error)))]
+        except (ClientError, BotoCoreError) as error:
+            return [Finding("ERROR", bounded(f"AWS: {error}"))]
+        except Exception as error:
+            return [Finding("ERROR", bounded(f"the rule failed: {type(error).__name__}: {error}"))]
+        return findings
+
+    def _result(self, entry: RuleEntry, item: Item, finding: Finding) -> Result:
+        compliance, annotation = finding.compliance, finding.annotation
+        account_id, region = str(item.get("awsAccountId") or ""), str(item.get("awsRegion") or "")
+        if compliance == "NON_COMPLIANT":
+            granted = self.exceptions.match(entry.id, account_id, region, item["resourceId"], item.get("ARN"), self.now.date())
+            if granted:
+                compliance = "EXCEPTED"
+                annotation = bounded(f"accepted until {granted.expires} ({granted.ticket}): {granted.reason}. {annotation}")
+        return Result(
+            rule=entry.id,
+            account_id=account_id,
+            region=region,
+            resource_type=item["resourceType"],
+            resource_id=item["resourceId"],
+            resource_name=item.get("resourceName"),
+            compliance=compliance,
+            annotation=annotation,
+            requirements={version: list(numbers) for version, numbers in entry.requirements.items()},
+            severity=entry.severity,
+            evaluated_at=timestamp(self.now),
+            configuration_item_captured_at=item.get("configurationItemCaptureTime"),
+        )
+
+
+class SnapshotIndex:
+    """Lookups answered by other items of the same snapshot; content is decoded at the first question."""
+
+    def __init__(self, items: Iterable[RawItem], types: frozenset[str]) -> None:
+        self._raw: dict[tuple[str, str, str], list[RawItem]] = defaultdict(list)
+        for item in items:
+            if item.resourceType in types and item.configurationItemStatus in (None, *EVALUATED_STATUSES):
+                self._raw[item.resourceType, item.account, item.awsRegion].append(item)
+        self._decoded: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+
+    def find(self, resource_type: str, account_id: str, region: str) -> list[dict[str, Any]]:
+        key = resource_type, account_id, region
+        if key not in self._raw:
+            raise NotAssessed(f"this source holds no {resource_type} of {account_id} in {region}")
+        if key not in self._decoded:
+            self._decoded[key] = [item.item() for item in self._raw[key]]
+        return self._decoded[key]
+
+
+def assess_snapshot(judge: Judge, items: Sequence[RawItem], jobs: int = 1) -> tuple[list[Result], list[str]]:
+    """Results and problems. Periodic rules are NOT_ASSESSED for every account and Region of the snapshot, and counted."""
+    types = judge.needed_types
+    needed = newest(item for item in items if item.resourceType in types)
+    judged = [
+        item
+        for item in needed
+        if item.resourceType in judge.judged_types and item.configurationItemStatus in (None, *EVALUATED_STATUSES)
+    ]
+    global _work  # noqa: PLW0603 - forked workers inherit it instead of receiving a copy
+    _work = judge, judged, SnapshotIndex(needed, types)
+    if jobs > 1 and len(judged) > jobs:
+        step = (len(judged) + jobs - 1) // jobs
+        with multiprocessing.get_context("fork").Pool(jobs) as pool:
+            parts = pool.map(_judge_part, [(start, start + step) for start in range(0, len(judged), step)])
+    else:
+        parts = [_judge_part((0, len(judged)))]
+    results = [result for part, _ in parts for result in part]
+    problems = [problem for _, part in parts for problem in part]
+    for account_id, region in sorted(
+        {(item.account, str(item.awsRegion)) for item in items if item.account and item.awsRegion}
+    ):
+        if region != GLOBAL:
+            facts = RecordedFacts(_work[2], Scope(account_id, region, judge.now, judge.settings))
+            results += judge.account(facts, home=region == judge.settings.home_region)
+    return sorted(results, key=Result.order), problems
+
+
+_work: tuple[Judge, Sequence[RawItem], SnapshotIndex]
+
+
+def _judge_part(bounds: tuple[int, int]) -> tuple[list[Result], list[str]]:
+    judge, judged, index = _work
+    results: list[Result] = []
+    problems: list[str] = []
+    for raw in judged[bounds[0] : bounds[1]]:
+        try:
+            item = raw.item()
+        except ItemFormError as error:
+            problems.append(f"{raw.resourceType} {raw.resourceId}: {error}")
+            continue
+        scope = Scope(raw.account, str(raw.awsRegion), judge.now, judge.settings)
+        results += judge.item(item, RecordedFacts(index, scope))
+    return results, problems
+
+
+def assess_live(
+    judge: Judge, items: Iterable[Item], clients: Clients, account_id: str, region: str, home: bool
+) -> list[Result]:
+    """Results of one account and Region from its own APIs."""
+    scope = Scope(account_id, region, judge.now, judge.settings)
+    facts = LiveFacts(clients, scope)
+    results = [result for item in items for result in judge.item(item, facts)]
+    return results + judge.account(facts, home)

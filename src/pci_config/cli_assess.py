@@ -77,7 +77,7 @@ def assess_command(
 
     Exit codes: 0 nothing found, 1 findings, 2 usage or input error, 3 incomplete (something could not be read or judged).
 
-    Example: pci-config assess --snapshot examples/snapshot.json --format csv --fail-on never
+    Example: pci-config assess --snapshot tests/data/ci/AWS_EC2_SecurityGroup.json --format csv --fail-on never
     """
     if bool(snapshots) == account:
         _stop("name one source: --snapshot PATH or --account")

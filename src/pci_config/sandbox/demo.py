@@ -83,7 +83,8 @@ class Demo:
                 total.errors += tally.errors
             total.managed_rules += tally.managed_rules
             results += self._results(account, region, state)
-        sources = [f"sandbox account {account} in {region}" for account, region in self.places]
+        regions = ", ".join(self.rdk_json.settings.regions)
+        sources = [f"sandbox: {len({account for account, _ in self.places})} accounts in {regions}"]
         return Round(Assessment(sources, sorted(results, key=Result.order)), total)
 
     def _results(self, account: str, region: str, state: config_service.ConfigState) -> list[Result]:

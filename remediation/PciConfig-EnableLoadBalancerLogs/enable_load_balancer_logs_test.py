@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from pci_config import runbook
+from pci_config.catalogue import Catalogue, project_root
+from pci_config.items import new_item
+from pci_config.rule import Scope, StatedFacts
 from pci_config.runbook import Refused
+from pci_config.settings import Settings
 from script_loader import load_script
 
 script = load_script("PciConfig-EnableLoadBalancerLogs")
@@ -83,6 +90,7 @@ def attributes(balancer: str) -> dict[str, Any]:
 def run(**changes: str) -> dict[str, Any]:
     events = {
         "ArchiveBucket": ARCHIVE,
+        "Prefix": "none",
         "Repoint": "false",
         "DryRun": "false",
         "EvidenceBucket": "none",
@@ -124,12 +132,90 @@ def test_a_prefix_is_kept() -> None:
     assert attributes(parameters["LoadBalancer"])["access_logs.s3.prefix"] == "shop"
 
 
+def test_a_prefix_is_set_when_one_is_given() -> None:
+    parameters = balancer(**{"access_logs.s3.prefix": "shop"})
+    run(**parameters, Prefix="elb/production")
+    assert attributes(parameters["LoadBalancer"])["access_logs.s3.prefix"] == "elb/production"
+
+
+def test_interval_and_prefix_of_a_classic_load_balancer_stay() -> None:
+    parameters = classic()
+    client = boto3.client("elb", region_name="eu-west-1")
+    bucket("team-logs")
+    log = {"Enabled": True, "S3BucketName": "team-logs", "EmitInterval": 5, "S3BucketPrefix": "pos"}
+    client.modify_load_balancer_attributes(LoadBalancerName="legacy", LoadBalancerAttributes={"AccessLog": log})
+    result = run(**parameters, Repoint="true")
+    assert json.loads(result["Before"]) == {"AccessLog": log}
+    assert attributes("legacy")["AccessLog"] == {**log, "S3BucketName": ARCHIVE}
+    client.modify_load_balancer_attributes(LoadBalancerName="legacy", LoadBalancerAttributes={"AccessLog": log})
+    run(**parameters, Repoint="true", Prefix="elb")
+    assert attributes("legacy")["AccessLog"]["S3BucketPrefix"] == "elb"
+
+
+def test_only_access_logs_are_named_in_the_call() -> None:
+    parameters = balancer(**{"deletion_protection.enabled": "true", "connection_logs.s3.enabled": "false"})
+    result = run(**parameters)
+    (call,) = json.loads(result["Calls"])
+    assert {entry["Key"] for entry in call["parameters"]["Attributes"]} == {"access_logs.s3.enabled", "access_logs.s3.bucket"}
+    assert {entry["Key"].rpartition(".")[0] for entry in json.loads(result["Before"])["Attributes"]} == {"access_logs.s3"}
+    assert attributes(parameters["LoadBalancer"])["deletion_protection.enabled"] == "true"
+
+
+def test_the_archive_bucket_of_another_region_counts_as_elsewhere() -> None:
+    other = "card-issuer-log-archive-elb-us-east-1"
+    parameters = balancer(**{"access_logs.s3.enabled": "true", "access_logs.s3.bucket": other})
+    with pytest.raises(Refused, match=f"{other} is the archive bucket of us-east-1.*Repoint"):
+        run(**parameters)
+    run(**parameters, Repoint="true")
+    assert attributes(parameters["LoadBalancer"])["access_logs.s3.bucket"] == ARCHIVE
+
+
+def test_the_refusal_of_elastic_load_balancing_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = balancer()
+
+    def refused(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "InvalidConfigurationRequest", "Message": "Access Denied"}}, "Modify")
+
+    monkeypatch.setattr(runbook.aws("elbv2"), "modify_load_balancer_attributes", refused)
+    with pytest.raises(RuntimeError, match=r"InvalidConfigurationRequest.*done before that: nothing"):
+        run(**parameters)
+
+
+@pytest.mark.parametrize("kind", ["application", "network", "classic"])
+def test_the_rule_finds_the_fixed_load_balancer_compliant(kind: str) -> None:
+    parameters = classic() if kind == "classic" else balancer(kind)
+    run(**parameters)
+    described = attributes(parameters["LoadBalancer"])
+    log = {name[0].lower() + name[1:]: value for name, value in described.get("AccessLog", {}).items()}
+    now, settings = datetime(2026, 11, 1, tzinfo=UTC), Settings.from_mapping(SETTINGS)
+    item = new_item(
+        account_id=ACCOUNT,
+        region="eu-west-1",
+        resource_type="AWS::ElasticLoadBalancing" + ("" if kind == "classic" else "V2") + "::LoadBalancer",
+        resource_id=parameters["LoadBalancer"],
+        configuration={"type": kind},
+        supplementary={
+            "LoadBalancerAttributes": {"accessLog": log}
+            if kind == "classic"
+            else [{"key": key, "value": value} for key, value in described.items()]
+        },
+        capture_time=now,
+    )
+    rule = Catalogue.load(project_root()).rules["PCI_LOAD_BALANCER_LOG_DELIVERED"].rule_class(settings)
+    facts = StatedFacts(Scope(ACCOUNT, "eu-west-1", now, settings))
+    assert rule.decide(item, rule.evaluate_parameters({}), facts).compliance == "COMPLIANT"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"ArchiveBucket": "team-logs"}, "team-logs is no archive bucket"),
+        ({"ArchiveBucket": "card-issuer-log-archive-elb-us-east-1"}, "is the archive bucket of us-east-1; expected"),
+        ({"Prefix": "a/AWSLogs"}, "Prefix is 'a/AWSLogs'"),
+        ({"Prefix": "/a"}, "Prefix is '/a'"),
+        ({"Prefix": ""}, "Prefix is ''"),
         ({"AccountId": "210987654321"}, "is not in 210987654321"),
-        ({"Region": "us-east-1"}, "is not in"),
+        ({"Region": "us-east-1", "ArchiveBucket": "card-issuer-log-archive-elb"}, "is not in"),
         ({"Repoint": "perhaps"}, "Repoint is 'perhaps'"),
         ({"DryRun": ""}, "DryRun"),
     ],
@@ -148,6 +234,32 @@ def test_gone_gateway_and_missing_settings(monkeypatch: pytest.MonkeyPatch) -> N
     assert "no longer exists" in run(LoadBalancer=arn)["Message"]
     with pytest.raises(Refused, match="Gateway"):
         run(LoadBalancer=arn.replace("/app/", "/gwy/"))
+    with pytest.raises(Refused, match="is no Application, Network or Classic"):
+        run(LoadBalancer=arn.replace("/app/", "/vpn/"))
     monkeypatch.setattr(script, "SETTINGS", {})
     with pytest.raises(Refused, match=r"without LogArchive\.Buckets"):
         run(LoadBalancer=arn)
+
+
+@pytest.mark.parametrize("odd", [[], ["x"], [{"Key": "access_logs.s3.enabled", "Value": "perhaps"}]])
+def test_attributes_of_another_shape_are_refused(odd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = balancer()
+    monkeypatch.setattr(runbook.aws("elbv2"), "describe_load_balancer_attributes", lambda **_: {"Attributes": odd})
+    with pytest.raises(Refused, match="are not understood"):
+        run(**parameters)
+
+
+def test_a_classic_answer_of_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = classic()
+    answer = {"LoadBalancerAttributes": {"AccessLog": {"Enabled": None}}}
+    monkeypatch.setattr(runbook.aws("elb"), "describe_load_balancer_attributes", lambda **_: answer)
+    with pytest.raises(Refused, match="are not understood"):
+        run(**parameters)
+
+
+def test_a_classic_load_balancer_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(**_: Any) -> None:  # moto fails here instead
+        raise ClientError({"Error": {"Code": "LoadBalancerNotFound", "Message": "there is none"}}, "Describe")
+
+    monkeypatch.setattr(runbook.aws("elb"), "describe_load_balancer_attributes", gone)
+    assert "no longer exists" in run(LoadBalancer="legacy")["Message"]

@@ -1,4 +1,9 @@
-"""Switches a load balancer's access logs on, to the archive bucket; every other attribute stays as it is."""
+"""Switches a load balancer's access logs on, to the archive bucket; every other attribute stays as it is.
+
+Whether the bucket takes them is left to Elastic Load Balancing, which checks that it may write there (its test object is
+ELBAccessLogTestFile) and refuses the change otherwise. This role is not one of the archive's account: asking S3 about the
+bucket would tell less, and need a right in the archive that nothing else here needs.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,18 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pci_config.load_balancer_logs import BUCKET, ENABLED, AccessLog, access_log, classic_access_log, log_fault
+from pci_config.load_balancer_logs import (
+    BUCKET,
+    ENABLED,
+    NO_LOGS_OF_GATEWAYS,
+    PREFIX,
+    AccessLog,
+    MalformedAttributesError,
+    access_log,
+    classic_access_log,
+    log_fault,
+    region_fault,
+)
 from pci_config.runbook import Change, Refused, aws, boolean, carry_out
 from pci_config.settings import Settings
 
@@ -20,17 +36,31 @@ class LogFix:
     def __init__(self, event: Mapping[str, Any]) -> None:
         self.resource_id = str(event["LoadBalancer"])
         self._settings = Settings.from_mapping(SETTINGS)
+        self._region = str(event["Region"])
         self._bucket = str(event["ArchiveBucket"])
+        self._prefix = prefix(str(event["Prefix"]))
         self._repoint = boolean(event, "Repoint")
         self._classic = not self.resource_id.startswith("arn:")
+        self._check_destination()
+        if not self._classic:
+            self._check_resource(str(event["AccountId"]))
+
+    def _check_destination(self) -> None:
         if not self._settings.archive_buckets:
             raise Refused("the document was built without LogArchive.Buckets; build it again with a complete rdk.json")
         if not self._settings.is_archive_bucket(self._bucket):
             raise Refused(f"{self._bucket} is no archive bucket ({' or '.join(self._settings.archive_buckets)})")
-        if not self._classic and self.resource_id.split(":")[3:5] != [event["Region"], event["AccountId"]]:
-            raise Refused(f"{self.resource_id} is not in {event['AccountId']} and {event['Region']}")
+        elsewhere = region_fault(self._bucket, self._region)
+        if elsewhere:
+            raise Refused(elsewhere)
+
+    def _check_resource(self, account_id: str) -> None:
+        if self.resource_id.split(":")[3:5] != [self._region, account_id]:
+            raise Refused(f"{self.resource_id} is not in {account_id} and {self._region}")
         if ":loadbalancer/gwy/" in self.resource_id:
-            raise Refused("a Gateway Load Balancer has no access logs")
+            raise Refused(NO_LOGS_OF_GATEWAYS)
+        if ":loadbalancer/app/" not in self.resource_id and ":loadbalancer/net/" not in self.resource_id:
+            raise Refused(f"{self.resource_id} is no Application, Network or Classic Load Balancer")
 
     def read(self) -> Any:
         try:
@@ -38,36 +68,53 @@ class LogFix:
                 return aws("elb").describe_load_balancer_attributes(LoadBalancerName=self.resource_id)["LoadBalancerAttributes"]
             return aws("elbv2").describe_load_balancer_attributes(LoadBalancerArn=self.resource_id)["Attributes"]
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("LoadBalancerNotFound", "AccessPointNotFound"):
+            if error.response["Error"]["Code"] == "LoadBalancerNotFound":
                 return None
             raise
 
-    def _log(self, state: Any) -> AccessLog:
-        return classic_access_log(state) if self._classic else access_log(state)
-
     def changes(self, state: Any) -> Sequence[Change]:
         log = self._log(state)
-        fault = log_fault(log, self._settings.archive_buckets, self._settings.is_archive_bucket(log.bucket))
+        fault = log_fault(log, self._settings, self._region)
         if not fault:
             return []
         if log.enabled and log.bucket and not self._repoint:
-            raise Refused(f"{fault}; somebody may rely on that: run with Repoint true to move them")
+            raise Refused(f"needs a human: {fault}; somebody may rely on that: run with Repoint true to move them")
         summary = f"send access logs to {self._bucket} ({fault})"
-        if self._classic:
-            kept = {
-                key: value for key, value in (state.get("AccessLog") or {}).items() if key in ("EmitInterval", "S3BucketPrefix")
-            }
-            attributes: Any = {"AccessLog": {**kept, "Enabled": True, "S3BucketName": self._bucket}}
-            parameters = {"LoadBalancerName": self.resource_id, "LoadBalancerAttributes": attributes}
-            return [Change("elb", "modify_load_balancer_attributes", parameters, summary)]
-        pairs = [{"Key": ENABLED, "Value": "true"}, {"Key": BUCKET, "Value": self._bucket}]
-        parameters = {"LoadBalancerArn": self.resource_id, "Attributes": pairs}
-        return [Change("elbv2", "modify_load_balancer_attributes", parameters, summary)]
+        return [self._classic_change(state, summary) if self._classic else self._change(summary)]
+
+    def _log(self, state: Any) -> AccessLog:
+        try:
+            return classic_access_log(state) if self._classic else access_log(state)
+        except MalformedAttributesError as error:
+            raise Refused(f"the attributes of {self.resource_id} are not understood: {error}") from error
+
+    def _change(self, summary: str) -> Change:
+        values = {ENABLED: "true", BUCKET: self._bucket, **({PREFIX: self._prefix} if self._prefix else {})}
+        attributes = [{"Key": key, "Value": value} for key, value in values.items()]
+        parameters = {"LoadBalancerArn": self.resource_id, "Attributes": attributes}
+        return Change("elbv2", "modify_load_balancer_attributes", parameters, summary)
+
+    def _classic_change(self, state: Mapping[str, Any], summary: str) -> Change:
+        """AccessLog is set as a whole, so its interval and prefix are passed on."""
+        kept = {key: value for key, value in state["AccessLog"].items() if key in ("EmitInterval", "S3BucketPrefix")}
+        chosen = {"S3BucketPrefix": self._prefix} if self._prefix else {}
+        log = {**kept, **chosen, "Enabled": True, "S3BucketName": self._bucket}
+        parameters = {"LoadBalancerName": self.resource_id, "LoadBalancerAttributes": {"AccessLog": log}}
+        return Change("elb", "modify_load_balancer_attributes", parameters, summary)
 
     def record(self, state: Any) -> dict[str, Any]:
         if self._classic:
             return {"AccessLog": state["AccessLog"]}
         return {"Attributes": [entry for entry in state if entry["Key"].startswith("access_logs.s3.")]}
+
+
+def prefix(text: str) -> str:
+    """The prefix to set; empty to leave the present one. Config cannot pass an empty text, so `none` stands for it."""
+    if text == "none":
+        return ""
+    if "AWSLogs" in text or text.strip("/") != text or not text:
+        raise Refused(f"Prefix is {text!r}; expected one without AWSLogs and without slashes at its ends, or none")
+    return text
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:

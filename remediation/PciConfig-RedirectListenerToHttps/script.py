@@ -12,14 +12,21 @@ from pci_config.tls import policy_fault, redirect_fault
 
 
 class RedirectFix:
-    """State: {"listener": …, "rules": [...], "https": the port to redirect to}."""
+    """State: {"listener": the listener, "rules": its rules but the default one, "listeners": its load balancer's}."""
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self.resource_id = str(event["ListenerArn"])
-        parts = self.resource_id.split(":")
-        if len(parts) < 6 or parts[3:5] != [event["Region"], event["AccountId"]]:
-            raise Refused(f"{self.resource_id} is not a listener of {event['AccountId']} in {event['Region']}; a classic load"
-                          " balancer cannot redirect: replace its HTTP listener by an HTTPS one")  # fmt: skip
+        self._minimum = str(event["MinimumTlsVersion"])
+        self._changed_rules: set[str] = set()
+        if self._minimum not in ("1.2", "1.3"):
+            raise Refused(f"MinimumTlsVersion is {self._minimum!r}; expected 1.2 or 1.3")
+        if not self.resource_id.startswith("arn:"):
+            raise Refused(
+                f"needs a human: {self.resource_id} is a classic load balancer, which cannot redirect; give it HTTPS or SSL"
+                " listeners with a TLS 1.2 policy and delete the others, or replace it by an Application Load Balancer"
+            )
+        if self.resource_id.split(":")[3:5] != [event["Region"], event["AccountId"]]:
+            raise Refused(f"{self.resource_id} is not a listener of {event['AccountId']} in {event['Region']}")
 
     def read(self) -> dict[str, Any] | None:
         elb = aws("elbv2")
@@ -29,56 +36,73 @@ class RedirectFix:
             if error.response["Error"]["Code"] == "ListenerNotFound":
                 return None
             raise
-        pages = elb.get_paginator("describe_rules").paginate(ListenerArn=self.resource_id)
-        rules = [rule for page in pages for rule in page["Rules"] if not rule.get("IsDefault")]
-        return {"listener": listener, "rules": rules}
+        rules = elb.get_paginator("describe_rules").paginate(ListenerArn=self.resource_id)
+        listeners = elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=listener["LoadBalancerArn"])
+        return {
+            "listener": listener,
+            "rules": [rule for page in rules for rule in page["Rules"] if not rule.get("IsDefault")],
+            "listeners": [entry for page in listeners for entry in page["Listeners"]],
+        }
 
     def changes(self, state: Mapping[str, Any]) -> Sequence[Change]:
         listener = state["listener"]
-        if listener["Protocol"] == "HTTPS":
-            if policy_fault(listener.get("SslPolicy", ""), "1.2"):
-                raise Refused(
-                    "this is an HTTPS listener with a weak policy: choose a stronger SslPolicy for it; clients may be cut off"
-                )
-            return []
         if listener["Protocol"] != "HTTP" or ":listener/app/" not in self.resource_id:
-            raise Refused(
-                f"a {listener['Protocol']} listener cannot redirect: use a TLS listener or list its port in PassThroughPorts"
-            )
+            return self._nothing_to_redirect(listener)
         default = redirect_fault(listener["DefaultActions"])
         wrong = [rule for rule in state["rules"] if redirect_fault(rule["Actions"])]
         if not default and not wrong:
             return []
-        port = self._https_port(listener["LoadBalancerArn"])
-        action = redirect_to(port)
+        target = https_listener(state["listeners"])
+        action = redirect_to(target["Port"])
         changes = []
         if default:
             parameters: dict[str, Any] = {"ListenerArn": self.resource_id, "DefaultActions": [action]}
-            changes.append(
-                Change("elbv2", "modify_listener", parameters, f"redirect the default action to HTTPS:{port} (it {default})")
-            )
+            summary = f"redirect the default action to HTTPS:{target['Port']} (it {default})"
+            changes.append(Change("elbv2", "modify_listener", parameters, summary))
         for rule in wrong:
             parameters = {"RuleArn": rule["RuleArn"], "Actions": [action]}
-            changes.append(Change("elbv2", "modify_rule", parameters, f"redirect rule {rule['Priority']} to HTTPS:{port}"))
+            summary = f"redirect rule {rule['Priority']} to HTTPS:{target['Port']} (it {redirect_fault(rule['Actions'])})"
+            changes.append(Change("elbv2", "modify_rule", parameters, summary))
+        weak = policy_fault(str(target.get("SslPolicy")), self._minimum)
+        if weak:  # HTTPS with a weak policy is better than HTTP, and a finding of its own
+            last = changes.pop()
+            note = f"; note: the listener HTTPS:{target['Port']} itself needs a stronger policy ({weak})"
+            changes.append(Change(last.service, last.operation, last.parameters, last.summary + note))
         return changes
 
-    def _https_port(self, load_balancer_arn: str) -> int:
-        pages = aws("elbv2").get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer_arn)
-        found = [
-            entry["Port"]
-            for page in pages
-            for entry in page["Listeners"]
-            if entry["Protocol"] == "HTTPS" and entry.get("Certificates")
-        ]
-        if not found:
-            raise Refused("needs a human: the load balancer has no HTTPS listener with a certificate to redirect to")
-        return 443 if 443 in found else int(min(found))
+    def _nothing_to_redirect(self, listener: Mapping[str, Any]) -> Sequence[Change]:
+        protocol = listener["Protocol"]
+        if protocol in ("HTTPS", "TLS"):
+            weak = policy_fault(str(listener.get("SslPolicy")), self._minimum)
+            if weak:
+                raise Refused(
+                    f"needs a human: this {protocol} listener has a weak policy ({weak}); choose a stronger SslPolicy: clients"
+                    " that only know older versions will be cut off"
+                )
+            return []
+        if protocol == "QUIC":
+            return []
+        raise Refused(
+            f"needs a human: a {protocol} listener cannot redirect; make it a TLS listener with a certificate, or list its"
+            " port in the rule's PassThroughPorts if its targets encrypt"
+        )
 
     def record(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """The default actions and the actions of those rules that are, or were before, to be changed."""
+        self._changed_rules |= {rule["RuleArn"] for rule in state["rules"] if redirect_fault(rule["Actions"])}
+        rules = [rule for rule in state["rules"] if rule["RuleArn"] in self._changed_rules]
         return {
             "DefaultActions": state["listener"]["DefaultActions"],
-            "Rules": [{"RuleArn": rule["RuleArn"], "Actions": rule["Actions"]} for rule in state["rules"]],
+            "Rules": [{"RuleArn": rule["RuleArn"], "Actions": rule["Actions"]} for rule in rules],
         }
+
+
+def https_listener(listeners: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The HTTPS listener to redirect to: the one on port 443, else the one on the lowest port. Refused without any."""
+    found = [entry for entry in listeners if entry["Protocol"] == "HTTPS" and entry.get("Certificates")]
+    if not found:
+        raise Refused("needs a human: no HTTPS listener with a certificate on this load balancer to redirect to")
+    return min(found, key=lambda entry: (entry["Port"] != 443, entry["Port"]))
 
 
 def redirect_to(port: int) -> dict[str, Any]:

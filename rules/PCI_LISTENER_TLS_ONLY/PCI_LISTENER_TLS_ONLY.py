@@ -22,17 +22,16 @@ from pci_config.rule import (
     counted,
     non_compliant,
     not_applicable,
-    optional,
     ports,
     reading,
     required,
 )
-from pci_config.tls import attribute_fault, policy_fault, redirect_fault
+from pci_config.tls import CLASSIC_POLICIES, POLICIES, REFERENCE_POLICY, attribute_fault, policy_fault, redirect_fault
 
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 CLASSIC_LOAD_BALANCER = "AWS::ElasticLoadBalancing::LoadBalancer"
-PASS_THROUGH = ("TCP", "UDP", "TCP_UDP", "TCP_QUIC")
+SSL_POLICY_TYPE = "SSLNegotiationPolicyType"
 SUFFIX = " [PCI 4.2.1]"
 
 
@@ -96,6 +95,55 @@ class Listener:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ClassicListener:
+    port: int
+    protocol: str
+    policy_names: tuple[str, ...]
+
+    @classmethod
+    def all_of(cls, item: Item) -> tuple[ClassicListener, ...]:
+        return tuple(cls._from_description(d) for d in required(item, "configuration.listenerDescriptions", list))
+
+    @classmethod
+    def _from_description(cls, description: Any) -> ClassicListener:
+        given = {**description, "resourceType": "listenerDescriptions"} if isinstance(description, Mapping) else {}
+        names = given.get("policyNames") or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise RuleInputError("configuration.listenerDescriptions: policyNames is no list of names")
+        return cls(
+            required(given, "listener.loadBalancerPort", int),
+            required(given, "listener.protocol", str).upper(),
+            tuple(names),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationPolicy:
+    """An SSL negotiation policy of a classic load balancer."""
+
+    reference: str
+    attributes: Mapping[str, bool]
+
+    @classmethod
+    def from_description(cls, name: str, description: Mapping[str, Any]) -> NegotiationPolicy:
+        """Raises RuleInputError unless every attribute says whether it is on: a silent one could be TLS 1.0."""
+        reference, attributes = "", dict[str, bool]()
+        for entry in description.get("policyAttributeDescriptions") or []:
+            attribute, value = (
+                (entry.get("attributeName"), entry.get("attributeValue")) if isinstance(entry, Mapping) else ("", "")
+            )
+            if attribute == REFERENCE_POLICY and isinstance(value, str):
+                reference = value
+            elif isinstance(attribute, str) and attribute and value in ("true", "false"):
+                attributes[attribute] = attributes.get(attribute, False) or value == "true"
+            else:
+                raise RuleInputError(
+                    f"LoadBalancerPolicies: {name}: attribute {attribute!r} is {value!r}, expected true or false"
+                )
+        return cls(reference, attributes)
+
+
 class PciListenerTlsOnly(PciRule):
     """Listeners of load balancers accept TLS 1.2 or newer only, or redirect to it.
 
@@ -113,7 +161,9 @@ class PciListenerTlsOnly(PciRule):
     | GENEVE | not applicable |
     | QUIC | compliant: TLS 1.3 by design |
     | any other protocol | error |
-    | classic: an HTTP or TCP listener, or HTTPS or SSL with an old protocol or weak cipher | non-compliant |
+    | classic: an HTTP or TCP listener | non-compliant |
+    | classic: HTTPS or SSL whose policy takes an old protocol, or a weak or unknown cipher | non-compliant, names them |
+    | classic: HTTPS or SSL whose policy cannot be read, and nothing else is wrong | error |
     """
 
     resource_types = (LISTENER, CLASSIC_LOAD_BALANCER)
@@ -121,7 +171,7 @@ class PciListenerTlsOnly(PciRule):
     lookups = (ListenerRules, LoadBalancerScheme)
 
     def decide(self, item: Item, parameters: ListenerParameters, facts: Facts) -> Finding:
-        if item["resourceType"] == CLASSIC_LOAD_BALANCER:
+        if required(item, "resourceType", str) == CLASSIC_LOAD_BALANCER:
             with reading("configuration.listenerDescriptions or LoadBalancerPolicies"):
                 return judge_classic(item, parameters.minimum_tls_version)
         listener = Listener.from_item(item)
@@ -144,12 +194,12 @@ def require_strong_policy(listener: Listener, minimum: str) -> Finding:
     fault = policy_fault(listener.ssl_policy, minimum)
     if fault:
         return non_compliant(f"port {listener.port}: {fault}{SUFFIX}")
-    return compliant(f"TLS {minimum} or newer ({listener.ssl_policy})")
+    secrecy = "" if POLICIES[listener.ssl_policy].forward_secrecy else ", some ciphers without forward secrecy"
+    return compliant(f"port {listener.port}: TLS {minimum} or newer ({listener.ssl_policy}{secrecy})")
 
 
 def require_redirect_everywhere(listener: Listener, facts: Facts) -> Finding:
-    with reading("configuration.DefaultActions"):
-        fault = redirect_fault(listener.default_actions)
+    fault = redirect_fault(listener.default_actions)
     if fault:
         return non_compliant(f"port {listener.port}: the default action {fault}; redirect it to HTTPS{SUFFIX}")
     rules = facts.get(ListenerRules, listener.arn)
@@ -158,14 +208,14 @@ def require_redirect_everywhere(listener: Listener, facts: Facts) -> Finding:
         return non_compliant(
             f"port {listener.port}: {len(faults)} of {len(rules)} rules send requests on: {faults[0]}; redirect it{SUFFIX}"
         )
-    return compliant(f"redirects to HTTPS (default action and {len(rules)} rules)")
+    return compliant(f"port {listener.port}: redirects to HTTPS (default action and {len(rules)} rules)")
 
 
 def require_listed_pass_through(listener: Listener, parameters: ListenerParameters, facts: Facts) -> Finding:
     if listener.port in parameters.pass_through_ports:
         return compliant(f"port {listener.port} is listed in PassThroughPorts: encryption is the target's task")
     if parameters.scope == "internet-facing" and facts.get(LoadBalancerScheme, listener.load_balancer_arn) == "internal":
-        return compliant("internal load balancer, and Scope is internet-facing")
+        return compliant(f"port {listener.port}: internal load balancer, and Scope is internet-facing")
     return non_compliant(
         f"port {listener.port}: {listener.protocol} passes traffic through unchecked; use a TLS listener or list the port in"
         f" PassThroughPorts{SUFFIX}"
@@ -173,41 +223,55 @@ def require_listed_pass_through(listener: Listener, parameters: ListenerParamete
 
 
 def judge_classic(item: Item, minimum: str) -> Finding:
-    descriptions = required(item, "configuration.listenerDescriptions", list)
-    policies = {
-        entry.get("policyName"): entry
-        for entry in optional(item, "supplementaryConfiguration.LoadBalancerPolicies", list, [])
-        if isinstance(entry, Mapping)
-    }
-    faults = [fault for entry in descriptions if (fault := _classic_fault(entry, policies, minimum))]
-    if faults:
+    listeners = ClassicListener.all_of(item)
+    faults, unreadable = [], []
+    for listener in listeners:
+        try:
+            fault = classic_fault(listener, item, minimum)
+        except RuleInputError as error:
+            unreadable.append(error)
+        else:
+            faults += [f"port {listener.port}: {fault}"] if fault else []
+    if faults:  # one listener that is wrong decides, whatever cannot be read of the others
         return non_compliant(counted(faults, "listener", SUFFIX))
-    return compliant(f"all {len(descriptions)} listeners take TLS {minimum} or newer" if descriptions else "no listeners")
+    if unreadable:
+        raise unreadable[0]
+    return compliant(f"all {len(listeners)} listeners take TLS {minimum} or newer" if listeners else "no listeners")
 
 
-def _classic_fault(entry: Mapping[str, Any], policies: Mapping[Any, Mapping[str, Any]], minimum: str) -> str | None:
-    listener = entry.get("listener") if isinstance(entry, Mapping) else None
-    if not isinstance(listener, Mapping) or not isinstance(listener.get("protocol"), str):
-        raise RuleInputError("configuration.listenerDescriptions: a listener has no protocol")
-    protocol, port = listener["protocol"].upper(), listener.get("loadBalancerPort")
-    if protocol in ("HTTP", "TCP"):
-        return f"port {port}: {protocol} is not encrypted; classic load balancers cannot redirect, use HTTPS or remove it"
-    if protocol not in ("HTTPS", "SSL"):
-        raise RuleInputError(f"configuration.listenerDescriptions: protocol {protocol!r} is not known")
-    negotiations = [
-        policies[name]
-        for name in entry.get("policyNames") or []
-        if policies.get(name, {}).get("policyTypeName") == "SSLNegotiationPolicyType"
-    ]
-    if not negotiations:
-        raise RuleInputError(f"port {port}: its SSL negotiation policy is not among LoadBalancerPolicies")
-    attributes = {
-        str(attribute.get("attributeName")): str(attribute.get("attributeValue"))
-        for attribute in negotiations[0].get("policyAttributeDescriptions") or []
+def classic_fault(listener: ClassicListener, item: Item, minimum: str) -> str | None:
+    match listener.protocol:
+        case "HTTP" | "TCP":
+            return f"{listener.protocol} is not encrypted; classic load balancers cannot redirect, use HTTPS or remove it"
+        case "HTTPS" | "SSL":
+            faults = [negotiation_fault(name, policy, minimum) for name, policy in negotiation_policies(listener, item)]
+            return next(filter(None, faults), None)
+        case unknown:
+            raise RuleInputError(f"configuration.listenerDescriptions: protocol {unknown!r} is not known")
+
+
+def negotiation_policies(listener: ClassicListener, item: Item) -> list[tuple[str, NegotiationPolicy]]:
+    """The policies that decide a listener's protocols and ciphers. RuleInputError when one is not recorded, or none is."""
+    described = {
+        entry["policyName"]: entry
+        for entry in required(item, "supplementaryConfiguration.LoadBalancerPolicies", list)
+        if isinstance(entry, Mapping) and isinstance(entry.get("policyName"), str)
     }
-    reference = attributes.get("Reference-Security-Policy")
-    fault = policy_fault(reference, minimum) if reference else attribute_fault(attributes, minimum)
-    return f"port {port}: {fault}" if fault else None
+    missing = [name for name in listener.policy_names if name not in described]
+    found = [name for name in listener.policy_names if described.get(name, {}).get("policyTypeName") == SSL_POLICY_TYPE]
+    if missing or not found:
+        what = f"policy {missing[0]}" if missing else "an SSL negotiation policy of it"
+        raise RuleInputError(f"port {listener.port}: supplementaryConfiguration.LoadBalancerPolicies does not describe {what}")
+    return [(name, NegotiationPolicy.from_description(name, described[name])) for name in found]
+
+
+def negotiation_fault(name: str, policy: NegotiationPolicy, minimum: str) -> str | None:
+    """A predefined policy is judged by the table, and by its attributes too where they are recorded with it."""
+    fault = policy_fault(policy.reference, minimum, CLASSIC_POLICIES) if policy.reference else None
+    if fault is None and (not policy.reference or any(a.startswith("Protocol-") for a in policy.attributes)):
+        fault = attribute_fault(policy.attributes, minimum)
+        fault = f"policy {name} {fault}" if fault else None
+    return fault
 
 
 lambda_handler = PciListenerTlsOnly.as_lambda_handler()

@@ -84,8 +84,11 @@ def negotiation(name: str, **attributes: str) -> dict[str, Any]:
     return {"policyName": name, "policyTypeName": "SSLNegotiationPolicyType", "policyAttributeDescriptions": described}
 
 
+GOOD = {"Protocol__TLSv1_2": "true", "ECDHE__RSA__AES128__GCM__SHA256": "true", "Protocol__SSLv3": "false"}
+
+
 def judged(
-    item: dict[str, Any], raw: dict[str, str] | None = None, rules: Any = (), scheme: str = "internet-facing"
+    item: dict[str, Any], raw: dict[str, str] | None = None, rules: Any = (), scheme: Any = "internet-facing"
 ) -> Finding:
     rule = PciListenerTlsOnly(Settings())
     facts = StatedFacts(SCOPE, {(ListenerRules, LISTENER_ARN): rules, (LoadBalancerScheme, LOAD_BALANCER_ARN): scheme})
@@ -129,6 +132,14 @@ class TlsListenerTest(unittest.TestCase):
         self.assertEqual(finding.compliance, NON_COMPLIANT)
         self.assertIn("unknown policy ELBSecurityPolicy-TLS13-1-9-2031-01", finding.annotation)
 
+    def test_missing_forward_secrecy_is_said(self) -> None:
+        said = "some ciphers without forward secrecy"
+        self.assertIn(said, judged(https("TLS-1-2-2017-01")).annotation)
+        self.assertNotIn(said, judged(https("FS-1-2-Res-2020-10")).annotation)
+
+    def test_policies_of_classic_load_balancers_are_unknown_here(self) -> None:
+        self.assertIn("unknown policy ELBSecurityPolicy-2014-01", judged(https("2014-01")).annotation)
+
     def test_minimum_version_is_a_parameter(self) -> None:
         self.assertEqual(judged(https("TLS13-1-2-2021-06"), {"MinimumTlsVersion": "1.3"}).compliance, NON_COMPLIANT)
         self.assertEqual(judged(https("TLS13-1-3-2021-06"), {"MinimumTlsVersion": "1.3"}).compliance, COMPLIANT)
@@ -159,15 +170,22 @@ class HttpListenerTest(unittest.TestCase):
                 "keeps the protocol",
             ),
             ("odd status", redirect(StatusCode="HTTP_307"), "status HTTP_307"),
+            ("redirect of another shape", {"Type": "redirect", "RedirectConfig": "HTTPS"}, "keeps the protocol"),
             ("action without type", {}, "something unknown"),
+            ("action of another shape", "redirect", "something unknown"),
         ):
             with self.subTest(name):
                 finding = judged(listener("HTTP", 80, [action]), rules=NotAssessed("not asked"))
                 self.assertEqual(finding.compliance, NON_COMPLIANT)
                 self.assertIn(expected, finding.annotation)
 
+    def test_every_action_of_a_list_counts(self) -> None:
+        for actions in ([REDIRECT, FORWARD], [FORWARD, REDIRECT]):
+            self.assertIn("does forward over HTTP", judged(listener("HTTP", 80, actions)).annotation)
+
     def test_no_action_is_no_redirect(self) -> None:
         self.assertEqual(judged(listener("HTTP", 80, [])).compliance, NON_COMPLIANT)
+        self.assertIn("rule 1 has no action", judged(listener("HTTP", 80, [REDIRECT]), rules=[rule()]).annotation)
 
     def test_one_path_that_still_forwards(self) -> None:
         finding = judged(listener("HTTP", 80, [REDIRECT]), rules=[rule(REDIRECT), rule(FORWARD, priority="7")])
@@ -216,6 +234,18 @@ class OtherProtocolTest(unittest.TestCase):
             with self.subTest(raw), self.assertRaises(ParameterError):
                 rule.evaluate_parameters(raw)
 
+    def test_the_scheme_is_asked_for_only_when_it_decides(self) -> None:
+        unknown = NotAssessed("its load balancer is not in this source")
+        with self.assertRaises(NotAssessed):
+            judged(listener("TCP"), {"Scope": "internet-facing"}, scheme=unknown)
+        self.assertEqual(judged(listener("TCP"), scheme=unknown).compliance, NON_COMPLIANT)
+        listed = {"Scope": "internet-facing", "PassThroughPorts": "443"}
+        self.assertEqual(judged(listener("TCP"), listed, scheme=unknown).compliance, COMPLIANT)
+
+    def test_scope_does_not_excuse_http(self) -> None:
+        plain = listener("HTTP", 80)
+        self.assertEqual(judged(plain, {"Scope": "internet-facing"}, scheme="internal").compliance, NON_COMPLIANT)
+
 
 class ClassicTest(unittest.TestCase):
     def test_clear_text_listeners(self) -> None:
@@ -226,35 +256,121 @@ class ClassicTest(unittest.TestCase):
                 self.assertIn(f"port 80: {protocol} is not encrypted", finding.annotation)
 
     def test_reference_policies(self) -> None:
-        for policy, verdict in (("TLS-1-2-2017-01", COMPLIANT), ("2016-08", NON_COMPLIANT), ("2011-08", NON_COMPLIANT)):
+        for policy, expected in (
+            ("TLS-1-2-2017-01", ""),
+            ("TLS-1-1-2017-01", "accepts TLS 1.1"),
+            ("2016-08", "accepts TLS 1.0"),
+            ("2011-08", "accepts TLS 1.0"),
+            ("2031-01", "unknown policy ELBSecurityPolicy-2031-01"),
+            ("TLS13-1-3-2021-06", "unknown policy"),
+        ):
             with self.subTest(policy):
                 attributes = {"Reference__Security__Policy": f"ELBSecurityPolicy-{policy}"}
-                item = classic(("HTTPS", 443, ["p"]), policies=[negotiation("p", **attributes)])
-                self.assertEqual(judged(item).compliance, verdict)
+                finding = judged(classic(("HTTPS", 443, ["p"]), policies=[negotiation("p", **attributes)]))
+                self.assertEqual(finding.compliance, NON_COMPLIANT if expected else COMPLIANT)
+                self.assertIn(expected, finding.annotation)
+
+    def test_attributes_beside_a_reference_policy_count_too(self) -> None:
+        reference = {"Reference__Security__Policy": "ELBSecurityPolicy-TLS-1-2-2017-01"}
+        for name, attributes, expected in (
+            ("as strong", GOOD, ""),
+            ("an order only", {"Server__Defined__Cipher__Order": "true"}, ""),
+            ("weaker", {**GOOD, "Protocol__TLSv1": "true"}, "policy p accepts TLSv1"),
+        ):
+            with self.subTest(name):
+                finding = judged(classic(("SSL", 443, ["p"]), policies=[negotiation("p", **reference, **attributes)]))
+                self.assertEqual(finding.compliance, NON_COMPLIANT if expected else COMPLIANT, finding.annotation)
+                self.assertIn(expected, finding.annotation)
 
     def test_own_policies_are_judged_by_protocol_and_cipher(self) -> None:
-        good = {"Protocol__TLSv1_2": "true", "ECDHE__RSA__AES128__GCM__SHA256": "true", "Protocol__TLSv1": "false"}
         for name, attributes, expected in (
-            ("good", good, ""),
-            ("TLS 1.0", {**good, "Protocol__TLSv1": "true"}, "accepts TLSv1"),
-            ("SSLv3", {**good, "Protocol__SSLv3": "true"}, "accepts SSLv3"),
-            ("RC4", {**good, "ECDHE__RSA__RC4__SHA": "true"}, "weak ciphers: ECDHE-RSA-RC4-SHA"),
-            ("3DES", {**good, "DES__CBC3__SHA": "true"}, "weak ciphers: DES-CBC3-SHA"),
-            ("no TLS 1.2", {"ECDHE__RSA__AES128__GCM__SHA256": "true"}, "does not offer TLS 1.2"),
+            ("good", GOOD, ""),
+            ("order", {**GOOD, "Server__Defined__Cipher__Order": "true"}, ""),
+            ("TLS 1.0", {**GOOD, "Protocol__TLSv1": "true"}, "policy p accepts TLSv1; expected TLS 1.2 or newer"),
+            ("TLS 1.1", {**GOOD, "Protocol__TLSv1_1": "true"}, "accepts TLSv1.1"),
+            ("SSLv3", {**GOOD, "Protocol__SSLv3": "true"}, "accepts SSLv3"),
+            ("unknown protocol", {**GOOD, "Protocol__QTLS": "true"}, "accepts QTLS"),
+            ("RC4", {**GOOD, "ECDHE__RSA__RC4__SHA": "true"}, "weak ciphers: ECDHE-RSA-RC4-SHA"),
+            ("DES", {**GOOD, "DES__CBC__SHA": "true"}, "weak ciphers: DES-CBC-SHA"),
+            ("3DES", {**GOOD, "DES__CBC3__SHA": "true"}, "weak ciphers: DES-CBC3-SHA"),
+            ("3DES by its other name", {**GOOD, "KRB5__3DES": "true"}, "weak ciphers: KRB5-3DES"),
+            ("export strength", {**GOOD, "EXP1024__AES": "true"}, "weak ciphers: EXP1024-AES"),
+            ("no encryption", {**GOOD, "ECDHE__NULL__SHA": "true"}, "weak ciphers: ECDHE-NULL-SHA"),
+            ("no authentication", {**GOOD, "ADH__AES256__SHA": "true"}, "weak ciphers: ADH-AES256-SHA"),
+            ("no authentication, as a group", {**GOOD, "aNULL": "true"}, "weak ciphers: aNULL"),
+            ("MD5", {**GOOD, "AES128__MD5": "true"}, "weak ciphers: AES128-MD5"),
+            ("unknown cipher", {**GOOD, "ECDHE__RSA__FROG128": "true"}, "unknown ciphers: ECDHE-RSA-FROG128"),
+            ("weak, but off", {**GOOD, "RC4__SHA": "false"}, ""),
+            ("no protocol", {"ECDHE__RSA__AES128__GCM__SHA256": "true"}, "enables no protocol"),
+            ("no cipher", {"Protocol__TLSv1_2": "true"}, "enables no cipher"),
         ):
             with self.subTest(name):
                 finding = judged(classic(("SSL", 443, ["p"]), policies=[negotiation("p", **attributes)]))
                 self.assertEqual(finding.compliance, NON_COMPLIANT if expected else COMPLIANT, finding.annotation)
                 self.assertIn(expected, finding.annotation)
 
+    def test_many_weak_ciphers_are_counted(self) -> None:
+        weak = dict.fromkeys(("RC4__SHA", "DES__CBC__SHA", "EXP__AES", "NULL__SHA", "AES128__MD5"), "true")
+        finding = judged(classic(("SSL", 443, ["p"]), policies=[negotiation("p", **GOOD, **weak)]))
+        self.assertIn("weak ciphers: AES128-MD5, DES-CBC-SHA, EXP-AES and 2 more", finding.annotation)
+
+    def test_no_classic_policy_reaches_tls_1_3(self) -> None:
+        for policy in (
+            negotiation("p", **GOOD),
+            negotiation("p", Reference__Security__Policy="ELBSecurityPolicy-TLS-1-2-2017-01"),
+        ):
+            finding = judged(classic(("SSL", 443, ["p"]), policies=[policy]), {"MinimumTlsVersion": "1.3"})
+            self.assertEqual(finding.compliance, NON_COMPLIANT)
+            self.assertIn("expected TLS 1.3 or newer", finding.annotation)
+
+    def test_the_second_negotiation_policy_counts_too(self) -> None:
+        policies = [negotiation("good", **GOOD), negotiation("bad", **GOOD, Protocol__TLSv1="true")]
+        self.assertIn("policy bad accepts TLSv1", judged(classic(("SSL", 443, ["good", "bad"]), policies=policies)).annotation)
+        self.assertEqual(judged(classic(("SSL", 443, ["good"]), policies=policies)).compliance, COMPLIANT)
+
+    def test_policies_of_other_types_do_not_matter(self) -> None:
+        sticky = {"policyName": "sticky", "policyTypeName": "LBCookieStickinessPolicyType", "policyAttributeDescriptions": [{}]}
+        item = classic(("HTTPS", 443, ["sticky", "p"]), policies=[sticky, negotiation("p", **GOOD)])
+        self.assertEqual(judged(item).compliance, COMPLIANT)
+
     def test_several_listeners_are_counted(self) -> None:
         finding = judged(classic(("HTTP", 80, []), ("TCP", 25, [])))
         self.assertTrue(finding.annotation.startswith("2 listeners; first: port 80"))
 
-    def test_a_missing_negotiation_policy_is_an_error(self) -> None:
-        for item in (classic(("HTTPS", 443, [])), classic(("HTTPS", 443, ["p"])), classic(("GOPHER", 70, []))):
-            with self.assertRaises(RuleInputError):
+    def test_what_cannot_be_read_is_an_error(self) -> None:
+        good = negotiation("p", **GOOD)
+        broken = {
+            "no policy named": classic(("HTTPS", 443, []), policies=[good]),
+            "policy not described": classic(("HTTPS", 443, ["p"])),
+            "one of two not described": classic(("HTTPS", 443, ["p", "q"]), policies=[good]),
+            "no policies recorded": {**classic(("HTTPS", 443, ["p"])), "supplementaryConfiguration": {}},
+            "policy of another type": classic(("HTTPS", 443, ["p"]), policies=[{**good, "policyTypeName": "Other"}]),
+            "silent attribute": classic(
+                ("SSL", 443, ["p"]),
+                policies=[negotiation("p", **GOOD, Protocol__TLSv1=None)],  # type: ignore[arg-type]
+            ),
+            "odd attribute": classic(("SSL", 443, ["p"]), policies=[negotiation("p", **GOOD, Protocol__TLSv1="on")]),
+            "attribute of another shape": classic(
+                ("SSL", 443, ["p"]), policies=[{**good, "policyAttributeDescriptions": ["x"]}]
+            ),
+            "unknown protocol": classic(("GOPHER", 70, [])),
+            "no protocol": classic((None, 443, [])),  # type: ignore[arg-type]
+            "no port": classic(("HTTP", None, [])),  # type: ignore[arg-type]
+            "policy names of another shape": classic(("HTTPS", 443, "p"), policies=[good]),  # type: ignore[arg-type]
+        }
+        for name, item in broken.items():
+            with self.subTest(name), self.assertRaises(RuleInputError):
                 judged(item)
+        for value in (None, "x", [None], [{}], [{"listener": None}]):
+            with self.subTest(value), self.assertRaises(RuleInputError):
+                item = classic()
+                item["configuration"]["listenerDescriptions"] = value
+                judged(item)
+
+    def test_a_clear_text_listener_decides_whatever_else_cannot_be_read(self) -> None:
+        finding = judged(classic(("HTTPS", 443, ["p"]), ("HTTP", 80, [])))
+        self.assertEqual(finding.compliance, NON_COMPLIANT)
+        self.assertIn("port 80: HTTP is not encrypted", finding.annotation)
 
     def test_no_listeners(self) -> None:
         self.assertEqual(judged(classic()).compliance, COMPLIANT)

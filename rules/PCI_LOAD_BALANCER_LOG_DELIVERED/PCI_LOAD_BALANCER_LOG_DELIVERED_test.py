@@ -72,7 +72,7 @@ class DecisionTableTest(unittest.TestCase):
                 finding = judged(item)
                 self.assertEqual(finding.compliance, COMPLIANT)
                 self.assertIn("card-issuer-log-archive-elb", finding.annotation)
-                self.assertEqual("only TLS listeners are logged" in finding.annotation, name == "network")
+                self.assertEqual("logs its TLS listeners only" in finding.annotation, name == "network")
 
     def test_logs_off_or_elsewhere_are_non_compliant(self) -> None:
         for name, item, expected in (
@@ -98,8 +98,33 @@ class DecisionTableTest(unittest.TestCase):
                 self.assertIn(expected, finding.annotation)
                 self.assertTrue(finding.annotation.endswith("[PCI 10.2.1]"))
 
+    def test_an_archive_bucket_of_another_region(self) -> None:
+        for bucket, verdict in (
+            ("card-issuer-log-archive-elb-eu-west-1", COMPLIANT),
+            ("card-issuer-log-archive-us-east-1-and-eu-west-1", COMPLIANT),
+            ("card-issuer-log-archive-elb", COMPLIANT),
+            ("card-issuer-log-archive-elb-us-east-1", NON_COMPLIANT),
+        ):
+            with self.subTest(bucket):
+                finding = judged(balancer({**GOOD, "access_logs.s3.bucket": bucket}))
+                self.assertEqual(finding.compliance, verdict)
+                if verdict == NON_COMPLIANT:
+                    self.assertIn("is the archive bucket of us-east-1; expected the one of", finding.annotation)
+
+    def test_what_a_network_load_balancer_logs_is_said_in_findings_too(self) -> None:
+        finding = judged(balancer({"access_logs.s3.enabled": "false"}, "network"))
+        self.assertTrue(finding.annotation.endswith("a Network Load Balancer logs its TLS listeners only [PCI 10.2.1]"))
+
+    def test_annotations_keep_their_end(self) -> None:
+        many = Settings(archive_buckets=tuple(f"card-issuer-log-archive-number-{n}-*" for n in range(20)))
+        finding = judged(balancer({"access_logs.s3.enabled": "false"}, "network"), many)
+        self.assertLessEqual(len(finding.annotation), 256)
+        self.assertTrue(finding.annotation.endswith("[PCI 10.2.1]"))
+
     def test_gateway_load_balancers_have_no_access_logs(self) -> None:
-        self.assertEqual(judged(balancer({}, "gateway")).compliance, NOT_APPLICABLE)
+        finding = judged(balancer({}, "gateway"))
+        self.assertEqual(finding.compliance, NOT_APPLICABLE)
+        self.assertIn("has no access logs", finding.annotation)
 
 
 class BadInputTest(unittest.TestCase):
@@ -110,18 +135,32 @@ class BadInputTest(unittest.TestCase):
             "attribute is odd": balancer({**GOOD, "access_logs.s3.enabled": "yes"}),
             "attributes of another shape": balancer("text"),
             "attribute entries of another shape": balancer(["text"]),
+            "attribute said twice": balancer(
+                [{"key": "access_logs.s3.enabled", "value": value} for value in ("false", "true")]
+            ),
+            "attribute is null": balancer({**GOOD, "access_logs.s3.enabled": None}),
+            "bucket is odd": balancer({**GOOD, "access_logs.s3.bucket": 7}),
             "unknown type": balancer(GOOD, "quantum"),
             "no type": balancer(GOOD, None),
             "null configuration": {**balancer(GOOD), "configuration": None},
             "classic without log": classic(None),
             "classic with odd flag": classic({"enabled": "true"}),
+            "classic without flag": classic({"s3BucketName": "card-issuer-log-archive-elb"}),
+            "classic with odd bucket": classic({"enabled": True, "s3BucketName": ["x"]}),
+            "classic with log of another shape": classic("on"),
+            "classic with attributes of another shape": {
+                **classic({}),
+                "supplementaryConfiguration": {"LoadBalancerAttributes": [GOOD]},
+            },
+            "no supplementary configuration": {**balancer(GOOD), "supplementaryConfiguration": None},
         }.items():
             with self.subTest(name), self.assertRaises(RuleInputError):
                 judged(item)
 
     def test_no_archive_configured_is_an_error(self) -> None:
-        with self.assertRaises(SettingMissing):
-            judged(balancer(GOOD), Settings())
+        for attributes in (GOOD, {"access_logs.s3.enabled": "false"}):
+            with self.assertRaises(SettingMissing):
+                judged(balancer(attributes), Settings())
 
     def test_it_takes_no_parameters(self) -> None:
         with self.assertRaises(ParameterError):

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from pci_config.items import to_event_form
 from pci_config.sandbox import config_service, ssm_service
+from pci_config.sandbox.automatic import remediate
 from pci_config.sandbox.recorder import Recorder, current_items
 from pci_config.sandbox.runtime import BundleRuntime, FunctionError, SourceRuntime
 from pci_config.sandbox.server import MotoServer
@@ -281,3 +283,40 @@ def test_the_bundle_process_has_only_what_lambda_has(tmp_path: Any) -> None:
                 archive.writestr("pci_config/evaluator.py", content)
             with BundleRuntime(bundle, server) as runtime, pytest.raises(FunctionError, match=message):
                 runtime.invoke("pci-config-rules", ACCOUNT, REGION, {"a": "b"})
+
+
+def test_automatic_remediation_stops_after_too_many_attempts(server: MotoServer) -> None:
+    config, state, handler, _ = parts(server)
+    ssm = server.clients(ACCOUNT, REGION).build_client("ssm")
+    ssm.create_document(Name="MakeQueue", DocumentType="Automation", DocumentFormat="YAML", Content=DOCUMENT)
+    template = json.loads(pack("PCI_X", remediation="MakeQueue"))
+    limits = {"Automatic": True, "MaximumAutomaticAttempts": 2, "RetryAttemptSeconds": 3600}
+    template["Resources"]["Fix"]["Properties"].update(limits)
+    config.put_conformance_pack(ConformancePackName="pci", TemplateBody=json.dumps(template))
+    trigger(handler).schedules()
+    (name,) = [rule["ConfigRuleName"] for rule in config.describe_config_rules()["ConfigRules"]]
+
+    def start(rule_name: str, key: dict[str, str]) -> None:
+        config.start_remediation_execution(ConfigRuleName=rule_name, ResourceKeys=[key])
+
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    counts = [remediate(state, start, now + timedelta(minutes=minutes)) for minutes in (0, 10, 20, 500)]
+    assert counts == [1, 1, 0, 0], "the third look finds two attempts within the hour and puts an exception, which stays"
+    (exception,) = config.describe_remediation_exceptions(ConfigRuleName=name)["RemediationExceptions"]
+    assert exception["ResourceId"] == ACCOUNT
+    keys = [{"ResourceType": "AWS::::Account", "ResourceId": ACCOUNT}]
+    config.delete_remediation_exceptions(ConfigRuleName=name, ResourceKeys=keys)
+    assert remediate(state, start, now + timedelta(minutes=501)) == 1
+
+
+def test_attempts_outside_the_window_do_not_count(server: MotoServer) -> None:
+    config, state, handler, _ = parts(server)
+    template = json.loads(pack("PCI_X", remediation="Any"))
+    template["Resources"]["Fix"]["Properties"].update(Automatic=True, MaximumAutomaticAttempts=1, RetryAttemptSeconds=60)
+    config.put_conformance_pack(ConformancePackName="pci", TemplateBody=json.dumps(template))
+    trigger(handler).schedules()
+    started: list[str] = []
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    for minutes in (0, 2, 4):
+        remediate(state, lambda rule, key: started.append(key["resourceId"]), now + timedelta(minutes=minutes))
+    assert started == [ACCOUNT] * 3

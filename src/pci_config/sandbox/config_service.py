@@ -33,6 +33,8 @@ class ConfigState:
     history: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     last_errors: dict[str, str] = field(default_factory=dict)
     to_evaluate: set[str] = field(default_factory=set)  # rules that StartConfigRulesEvaluation asked for
+    attempts: dict[tuple[str, str, str], list[datetime]] = field(default_factory=dict)  # of automatic remediation
+    remediation_exceptions: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 def state_of(backend: Any) -> ConfigState:
@@ -68,6 +70,8 @@ def install() -> None:
         delete_conformance_pack,
         put_remediation_configurations,
         describe_remediation_configurations,
+        describe_remediation_exceptions,
+        delete_remediation_exceptions,
         start_remediation_execution,
         describe_remediation_execution_status,
         get_resource_config_history,
@@ -254,6 +258,27 @@ def describe_remediation_configurations(self: Any) -> str:
     known = state_of(self.config_backend).remediations
     names = _request(self)["ConfigRuleNames"]
     return json.dumps({"RemediationConfigurations": [known[name] for name in names if name in known]})
+
+
+def describe_remediation_exceptions(self: Any) -> str:
+    request = _request(self)
+    found = [
+        {"ConfigRuleName": rule, "ResourceType": kind, "ResourceId": resource_id}
+        for rule, kind, resource_id in sorted(state_of(self.config_backend).remediation_exceptions)
+        if rule == request["ConfigRuleName"]
+    ]
+    page, more = _page(request, found)
+    return json.dumps({"RemediationExceptions": page, **more})
+
+
+def delete_remediation_exceptions(self: Any) -> str:
+    request = _request(self)
+    known = state_of(self.config_backend)
+    for key in request["ResourceKeys"]:
+        entry = request["ConfigRuleName"], key["ResourceType"], key["ResourceId"]
+        known.remediation_exceptions.discard(entry)
+        known.attempts.pop(entry, None)
+    return json.dumps({"FailedBatches": []})
 
 
 def start_remediation_execution(self: Any) -> str:

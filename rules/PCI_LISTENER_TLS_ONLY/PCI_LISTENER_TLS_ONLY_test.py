@@ -309,6 +309,14 @@ class ClassicTest(unittest.TestCase):
                 self.assertEqual(finding.compliance, NON_COMPLIANT if expected else COMPLIANT, finding.annotation)
                 self.assertIn(expected, finding.annotation)
 
+    def test_an_attribute_said_twice_is_on_when_either_says_so(self) -> None:
+        for values in (("true", "false"), ("false", "true")):
+            policy = negotiation("p", **GOOD)
+            policy["policyAttributeDescriptions"] += [
+                {"attributeName": "Protocol-TLSv1", "attributeValue": value} for value in values
+            ]
+            self.assertIn("accepts TLSv1", judged(classic(("SSL", 443, ["p"]), policies=[policy])).annotation)
+
     def test_many_weak_ciphers_are_counted(self) -> None:
         weak = dict.fromkeys(("RC4__SHA", "DES__CBC__SHA", "EXP__AES", "NULL__SHA", "AES128__MD5"), "true")
         finding = judged(classic(("SSL", 443, ["p"]), policies=[negotiation("p", **GOOD, **weak)]))

@@ -124,8 +124,8 @@ def exit_code(assessment: Assessment, fail_on: FailOn) -> int:
 
 
 def _over_snapshot(judge: Judge, places: list[str], jobs: int) -> Assessment:
-    read = snapshot.read(places)
-    results, problems = assess_snapshot(judge, read.items, jobs)
+    read = snapshot.read(places, judge.needed_types, jobs)
+    results, problems = assess_snapshot(judge, read, jobs)
     return Assessment(read.sources, results, read.problems + problems)
 
 

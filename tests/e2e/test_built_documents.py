@@ -10,7 +10,6 @@ import functools
 import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
@@ -18,6 +17,7 @@ from typing import Any
 
 import boto3
 import pytest
+from iam_calls import TABLE, Call, requests_of, simulated, substituted
 from moto import mock_aws
 from moto.moto_api._internal import moto_api_backend
 
@@ -29,10 +29,6 @@ from pci_config.sandbox.automation_document import Document
 
 ROOT = project_root()
 FOLDER = documents_folder(ROOT)
-sys.path[:0] = [str(ROOT / "tests" / "iam"), str(FOLDER)]
-
-from iam_calls import TABLE, Call, requests_of, simulated, substituted  # noqa: E402
-
 ACCOUNT, OTHER, REGION, EVIDENCE = "123456789012", "210987654321", "eu-west-1", "card-issuer-pci-evidence"
 DOCUMENTS = build.generate(ROOT, Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")).documents
 

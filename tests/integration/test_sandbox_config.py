@@ -143,7 +143,9 @@ def test_only_what_changed_is_judged_again_and_the_deleted_too(server: MotoServe
     (item,) = record(server, recorder)
     assert (item["resourceId"], item["tags"]) == (group, {"pci:tier": "dmz"})
     ec2.delete_security_group(GroupId=group)
-    (gone,) = record(server, recorder)
+    # its VPC no longer contains it, which is a change of the VPC
+    gone, vpc = sorted(record(server, recorder), key=lambda changed: changed["resourceType"])
+    assert (vpc["resourceType"], vpc["configurationItemStatus"]) == ("AWS::EC2::VPC", "OK")
     assert (gone["configurationItemStatus"], gone["configuration"], gone["tags"]) == ("ResourceDeleted", None, {})
     assert group not in {current["resourceId"] for current in current_items(state)}
     trigger(handler).changes([gone])

@@ -231,10 +231,9 @@ def earns_it(rule_class: type[PciRule], item: Any) -> bool:
         if isinstance(attributes, dict):
             log = attributes["accessLog"]
             return log["enabled"] is True and log["s3BucketName"].startswith("card-issuer-log-archive-")
-        values = {entry["key"]: entry["value"] for entry in attributes if str(entry.get("key")).startswith("access_logs.s3.")}
-        return values["access_logs.s3.enabled"] == "true" and values["access_logs.s3.bucket"].startswith(
-            "card-issuer-log-archive-"
-        )
+        said = [(entry.get("key"), entry.get("value")) for entry in attributes]
+        buckets = [value for key, value in said if key == "access_logs.s3.bucket"]
+        return ("access_logs.s3.enabled", "true") in said and all(b.startswith("card-issuer-log-archive-") for b in buckets)
     configuration = item["configuration"]
     if item["resourceType"] == "AWS::ElasticLoadBalancing::LoadBalancer":
         return all(classic_listener_earns_it(description, item) for description in configuration["listenerDescriptions"])

@@ -13,7 +13,10 @@ import msgspec
 import pytest
 from moto import mock_aws
 
+from pci_config.sources import snapshot as module
 from pci_config.sources.snapshot import SourceError, newest, read
+
+add = module._add
 
 
 @pytest.fixture
@@ -128,3 +131,65 @@ def test_buckets(group: dict[str, Any]) -> None:
     s3.put_object(Bucket="card-issuer-config", Key="AWSLogs/123456789012/Config/ConfigWritabilityCheckFile", Body=b"")
     found = read(["s3://card-issuer-config/AWSLogs"])
     assert (found.sources, len(found.items), found.problems) == ([f"s3://card-issuer-config/{key}"], 1, [])
+
+
+def many(sample: Callable[[str], Any]) -> list[dict[str, Any]]:
+    names = ("AWS_EC2_SecurityGroup", "AWS_S3_Bucket", "AWS_EC2_VPC", "AWS_IAM_Role")
+    return [sample(name) | {"resourceId": f"{name}-{number}"} for number in range(12) for name in names]
+
+
+def seen(found: Any) -> tuple[Any, ...]:
+    return [item.item() for item in found.items], found.places, found.problems
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_large_file_is_read_in_parts_as_it_is_in_one(
+    tmp_path: Path, sample: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, jobs: int, zipped: bool
+) -> None:
+    place = write(
+        tmp_path / "large.json", snapshot(*many(sample), {"resourceType": "AWS::X"}, sample("AWS_EC2_VPC"), {}), zipped
+    )
+    whole = read([place])
+    monkeypatch.setattr(module, "PART", 5000)
+    packed: list[Any] = []
+    monkeypatch.setattr(module, "_add", lambda name, part, *rest: packed.append(part.count) or add(name, part, *rest))
+    assert seen(read([place], None, jobs)) == seen(whole)
+    assert len(packed) > 10
+    assert whole.problems == [f"{place}: item 48: resourceId is missing", f"{place}: item 50: resourceType is missing"]
+    wanted = read([place], frozenset({"AWS::S3::Bucket"}), jobs)
+    assert len(wanted.items) == 12
+    assert wanted.places == whole.places
+
+
+def confusing() -> list[tuple[str, str]]:
+    """Files in which text that looks like the end of an item is none."""
+    nested = ",".join(
+        f'{{"a":1,"resourceType":"T","resourceId":"r{n}","tags":[{{"a":1}},{{"a":2}},{{"a":3}}]}}' for n in range(300)
+    )
+    text = json.dumps('},{"a":1,"resourceType":"T","resourceId":"no"' * 20)
+    quoted = ",".join(f'{{"a":1,"resourceType":"T","resourceId":"r{n}","configuration":{{"p":{text}}}}}' for n in range(20))
+    others = ",".join(f'{{"a":1,"resourceType":"T","resourceId":"o{n}"}}' for n in range(300))
+    return [
+        ("nested lists", f'{{"configurationItems":[{nested}]}}'),
+        ("text", f'{{"configurationItems":[{quoted}]}}'),
+        ("another list", f'{{"configurationItems":[{others}],"errors":[{others}]}}'),
+        ("a list before", f'{{"errors":[{others}],"configurationItems":[{others}]}}'),
+        (
+            "nothing to cut at",
+            '{"configurationItems":[{"a":1,"resourceType":"T","resourceId":"r","tags":"%s"}]}' % ("x" * 9000),
+        ),
+        ("space", f'{{ "configurationItems" : [ {others.replace("},{", "} , { ")} ] }}'),
+        ("broken at the end", f'{{"configurationItems":[{others}'),
+        ("an item that is none", f'{{"configurationItems":[{others},17,{others}]}}'),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "content"), confusing(), ids=[kind for kind, _ in confusing()])
+def test_a_file_is_never_cut_inside_an_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, content: str) -> None:
+    place = write(tmp_path / "confusing.json", content.encode())
+    whole = read([place])
+    assert whole.items or whole.problems
+    for part in (400, 777, 1500, 4000):
+        monkeypatch.setattr(module, "PART", part)
+        assert seen(read([place])) == seen(whole), kind

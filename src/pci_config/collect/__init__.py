@@ -1,7 +1,10 @@
 """Live describe calls turned into configuration items, one module per service, in the shapes that AWS Config records.
 
-A module that is added to this folder is a new collector. Each has RESOURCE_TYPES, ACTIONS (the IAM actions it needs) and
-`collect(clients, account_id, region, now)`.
+A module that is added to this folder is a new collector (names that begin with `_` are shared parts). Each has RESOURCE_TYPES,
+ACTIONS (the IAM actions it needs) and `collect(clients, account_id, region, now)`; RECORDED_IN names the one Region in which
+AWS Config records resources that belong to no Region; in others it yields nothing.
+
+A refused call raises botocore's ClientError for the caller to report; "there is no such configuration" is an answer.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ Collect = Callable[[Clients, str, str, datetime], Iterator[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Collector:
+    """A module of this folder."""
+
     name: str
     resource_types: tuple[str, ...]
     actions: tuple[str, ...]
     collect: Collect
+    recorded_in: str | None = None
 
 
 @functools.cache
@@ -34,7 +40,8 @@ def collectors() -> tuple[Collector, ...]:
     for info in pkgutil.iter_modules(__path__):
         if not info.name.startswith("_"):
             module = importlib.import_module(f"{__name__}.{info.name}")
-            found.append(Collector(info.name, module.RESOURCE_TYPES, module.ACTIONS, module.collect))
+            recorded_in = getattr(module, "RECORDED_IN", None)
+            found.append(Collector(info.name, module.RESOURCE_TYPES, module.ACTIONS, module.collect, recorded_in))
     return tuple(found)
 
 

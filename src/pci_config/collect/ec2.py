@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pci_config.collect._shapes import recorded, tag_map
-from pci_config.items import new_item
+from pci_config.collect._recording import MULTIPLE_ZONES, Recording, Related
+from pci_config.collect._shapes import recorded, spelled_out, tag_map
 from pci_config.rule import Clients
 
 GROUP, VPC, SUBNET = "AWS::EC2::SecurityGroup", "AWS::EC2::VPC", "AWS::EC2::Subnet"
@@ -16,65 +16,99 @@ ACTIONS = ("ec2:DescribeSecurityGroups", "ec2:DescribeVpcs", "ec2:DescribeSubnet
 
 
 def collect(clients: Clients, account_id: str, region: str, now: datetime) -> Iterator[dict[str, Any]]:
+    """Relationships to network interfaces, route tables and access lists are left out: they would take calls of their own."""
     ec2 = clients.build_client("ec2", region)
-    for kind, operation, member, key in (
-        (GROUP, "describe_security_groups", "SecurityGroups", "GroupId"),
-        (VPC, "describe_vpcs", "Vpcs", "VpcId"),
-        (SUBNET, "describe_subnets", "Subnets", "SubnetId"),
-    ):
-        for page in ec2.get_paginator(operation).paginate():
-            for found in page[member]:
-                resource_id = found[key]
-                yield new_item(
-                    account_id=account_id,
-                    region=region,
-                    resource_type=kind,
-                    resource_id=resource_id,
-                    name=found.get("GroupName"),
-                    arn=f"arn:aws:ec2:{region}:{account_id}:{_ARN_PART[kind]}/{resource_id}",
-                    configuration=_group(found) if kind == GROUP else recorded(found),
-                    tags=tag_map(found.get("Tags")),
-                    capture_time=now,
-                    relationships=[(VPC, found["VpcId"])] if kind != VPC and found.get("VpcId") else [],
-                )
+    recording = Recording(account_id, region, now)
+    arn = f"arn:{ec2.meta.partition}:ec2:{region}:{account_id}"
+    contents: dict[str | None, list[Related]] = {}  # by VPC
+    for group in _pages(ec2, "describe_security_groups", "SecurityGroups"):
+        group_id, vpc_id = group["GroupId"], group.get("VpcId")
+        contents.setdefault(vpc_id, []).append(Related(GROUP, "Contains SecurityGroup", group_id))
+        yield recording.item(
+            GROUP,
+            group_id,
+            _group(group),
+            arn=f"{arn}:security-group/{group_id}",
+            name=group["GroupName"],
+            tags=tag_map(group.get("Tags")),
+            related=[Related(VPC, "Is contained in Vpc", vpc_id)] if vpc_id else [],
+        )
+    for subnet in _pages(ec2, "describe_subnets", "Subnets"):
+        subnet_id, vpc_id = subnet["SubnetId"], subnet["VpcId"]
+        contents.setdefault(vpc_id, []).append(Related(SUBNET, "Contains Subnet", subnet_id))
+        yield recording.item(
+            SUBNET,
+            subnet_id,
+            _subnet(subnet),
+            arn=f"{arn}:subnet/{subnet_id}",
+            tags=tag_map(subnet.get("Tags")),
+            related=[Related(VPC, "Is contained in Vpc", vpc_id)],
+            zone=subnet["AvailabilityZone"],
+        )
+    for vpc in _pages(ec2, "describe_vpcs", "Vpcs"):
+        vpc_id = vpc["VpcId"]
+        yield recording.item(
+            VPC,
+            vpc_id,
+            _vpc(vpc),
+            arn=f"{arn}:vpc/{vpc_id}",
+            tags=tag_map(vpc.get("Tags")),
+            related=contents.get(vpc_id, []),
+            zone=MULTIPLE_ZONES,
+        )
 
 
-_ARN_PART = {GROUP: "security-group", VPC: "vpc", SUBNET: "subnet"}
+def _pages(ec2: Any, operation: str, member: str) -> Iterator[dict[str, Any]]:
+    for page in ec2.get_paginator(operation).paginate():
+        yield from page[member]
 
 
 def _group(found: Mapping[str, Any]) -> dict[str, Any]:
-    configuration: dict[str, Any] = recorded(found)
-    configuration["ipPermissions"] = [_permission(p) for p in found["IpPermissions"]]
-    configuration["ipPermissionsEgress"] = [_permission(p) for p in found["IpPermissionsEgress"]]
-    return configuration
+    return {
+        **spelled_out(recorded(found), "description groupName ownerId groupId vpcId", "tags"),
+        "ipPermissions": [_permission(permission) for permission in found["IpPermissions"]],
+        "ipPermissionsEgress": [_permission(permission) for permission in found["IpPermissionsEgress"]],
+    }
 
 
 def _permission(permission: Mapping[str, Any]) -> dict[str, Any]:
     """AWS Config keeps the ranges twice: as objects (ipv4Ranges) and, from the first days, as texts (ipRanges)."""
     ranges = permission.get("IpRanges", [])
     return {
-        "ipProtocol": permission["IpProtocol"],
-        "fromPort": permission.get("FromPort"),
-        "toPort": permission.get("ToPort"),
-        "ipv4Ranges": [{"cidrIp": r["CidrIp"], "description": r.get("Description")} for r in ranges],
-        "ipRanges": [r["CidrIp"] for r in ranges],
-        "ipv6Ranges": [
-            {"cidrIpv6": r["CidrIpv6"], "description": r.get("Description")} for r in permission.get("Ipv6Ranges", [])
-        ],
-        "prefixListIds": [
-            {"prefixListId": p["PrefixListId"], "description": p.get("Description")}
-            for p in permission.get("PrefixListIds", [])
-        ],
-        "userIdGroupPairs": [
-            {
-                "groupId": pair.get("GroupId"),
-                "groupName": None,
-                "userId": pair.get("UserId"),
-                "vpcId": pair.get("VpcId"),
-                "vpcPeeringConnectionId": pair.get("VpcPeeringConnectionId"),
-                "peeringStatus": pair.get("PeeringStatus"),
-                "description": pair.get("Description"),
-            }
-            for pair in permission.get("UserIdGroupPairs", [])
-        ],
+        **spelled_out(recorded(permission), "ipProtocol fromPort toPort"),
+        "ipv4Ranges": [spelled_out(recorded(entry), "cidrIp description") for entry in ranges],
+        "ipRanges": [entry["CidrIp"] for entry in ranges],
+        "ipv6Ranges": _each(permission, "Ipv6Ranges", "cidrIpv6 description"),
+        "prefixListIds": _each(permission, "PrefixListIds", "prefixListId description"),
+        "userIdGroupPairs": _each(
+            permission,
+            "UserIdGroupPairs",
+            "groupId groupName userId vpcId vpcPeeringConnectionId peeringStatus description",
+        ),
     }
+
+
+def _each(found: Mapping[str, Any], member: str, names: str) -> list[dict[str, Any]]:
+    return [spelled_out(recorded(entry), names) for entry in found.get(member, [])]
+
+
+def _subnet(found: Mapping[str, Any]) -> dict[str, Any]:
+    subnet = spelled_out(
+        recorded(found),
+        "availabilityZone availabilityZoneId availableIpAddressCount cidrBlock defaultForAz mapPublicIpOnLaunch"
+        " mapCustomerOwnedIpOnLaunch customerOwnedIpv4Pool state subnetId vpcId ownerId assignIpv6AddressOnCreation subnetArn"
+        " outpostArn",
+        "ipv6CidrBlockAssociationSet tags",
+    )
+    return {**subnet, "mapCustomerOwnedIpOnLaunch": bool(subnet["mapCustomerOwnedIpOnLaunch"])}
+
+
+def _vpc(found: Mapping[str, Any]) -> dict[str, Any]:
+    vpc = spelled_out(
+        recorded(found),
+        "cidrBlock dhcpOptionsId instanceTenancy isDefault ownerId state vpcId",
+        "cidrBlockAssociationSet ipv6CidrBlockAssociationSet tags",
+    )
+    for association in vpc["cidrBlockAssociationSet"]:
+        association["cidrBlockState"] = spelled_out(association.get("cidrBlockState") or {}, "state statusMessage")
+    return vpc

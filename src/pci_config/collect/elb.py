@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pci_config.collect._shapes import batches, recorded, tag_map
-from pci_config.items import new_item
+from pci_config.collect._recording import MULTIPLE_ZONES, Recording, Related
+from pci_config.collect._shapes import batches, capitals_small, epoch_time, recorded, spelled_out, tag_list, tag_map
 from pci_config.rule import Clients
 
 CLASSIC_LOAD_BALANCER = "AWS::ElasticLoadBalancing::LoadBalancer"
@@ -23,6 +23,7 @@ NAMES_PER_CALL = 20  # DescribeTags, Elastic Load Balancing API reference 2012-0
 
 def collect(clients: Clients, account_id: str, region: str, now: datetime) -> Iterator[dict[str, Any]]:
     elb = clients.build_client("elb", region)
+    recording = Recording(account_id, region, now)
     balancers = [
         b for page in elb.get_paginator("describe_load_balancers").paginate() for b in page["LoadBalancerDescriptions"]
     ]
@@ -34,29 +35,41 @@ def collect(clients: Clients, account_id: str, region: str, now: datetime) -> It
         name = balancer["LoadBalancerName"]
         attributes = elb.describe_load_balancer_attributes(LoadBalancerName=name)["LoadBalancerAttributes"]
         policies = elb.describe_load_balancer_policies(LoadBalancerName=name)["PolicyDescriptions"]
-        yield new_item(
-            account_id=account_id,
-            region=region,
-            resource_type=CLASSIC_LOAD_BALANCER,
-            resource_id=name,
+        own_tags = tags.get(name, {})
+        yield recording.item(
+            CLASSIC_LOAD_BALANCER,
+            name,
+            _configuration(balancer),
+            arn=f"arn:{elb.meta.partition}:elasticloadbalancing:{region}:{account_id}:loadbalancer/{name}",
             name=name,
-            arn=f"arn:aws:elasticloadbalancing:{region}:{account_id}:loadbalancer/{name}",
-            configuration=_configuration(balancer),
-            supplementary={"LoadBalancerAttributes": recorded(attributes), "LoadBalancerPolicies": recorded(policies)},
-            tags=tags.get(name, {}),
-            capture_time=now,
+            tags=own_tags,
+            supplementary={
+                "LoadBalancerAttributes": {"additionalAttributes": [], **recorded(attributes, capitals_small)},
+                "LoadBalancerPolicies": recorded(policies, capitals_small),
+                "Tags": tag_list(own_tags),
+            },
+            related=_related(balancer),
+            zone=MULTIPLE_ZONES,
+            created=balancer.get("CreatedTime"),
         )
 
 
-def _configuration(balancer: Mapping[str, Any]) -> dict[str, Any]:
-    """Names that the first SDK spelled otherwise than by a small first letter."""
-    configuration: dict[str, Any] = recorded(balancer)
-    for ours, theirs in (("dNSName", "dnsname"), ("vPCId", "vpcid")):
-        if ours in configuration:
-            configuration[theirs] = configuration.pop(ours)
-    for description in configuration.get("listenerDescriptions", []):
-        listener = description["listener"]
-        if "sSLCertificateId" in listener:
-            listener["sslcertificateId"] = listener.pop("sSLCertificateId")
+def _configuration(found: Mapping[str, Any]) -> dict[str, Any]:
+    configuration = spelled_out(
+        recorded(found, capitals_small, epoch_time),
+        "loadBalancerName canonicalHostedZoneName canonicalHostedZoneNameID policies sourceSecurityGroup healthCheck"
+        " createdTime scheme dnsname vpcid",
+        "listenerDescriptions backendServerDescriptions availabilityZones subnets instances securityGroups",
+    )
+    for description in configuration["listenerDescriptions"]:
         description.setdefault("policyNames", [])
     return configuration
+
+
+def _related(found: Mapping[str, Any]) -> Iterator[Related]:
+    for group in found.get("SecurityGroups", []):
+        yield Related("AWS::EC2::SecurityGroup", "Is associated with ", group)
+    for subnet in found.get("Subnets", []):
+        yield Related("AWS::EC2::Subnet", "Is attached to ", subnet)
+    if found.get("VPCId"):
+        yield Related("AWS::EC2::VPC", "Is contained in ", found["VPCId"])

@@ -1,13 +1,13 @@
-"""Application, Network and Gateway Load Balancers and their listeners."""
+"""Application, Network and Gateway Load Balancers and their listeners. Listener rules are not recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pci_config.collect._shapes import batches, plain, recorded, tag_map
-from pci_config.items import new_item
+from pci_config.collect._recording import MULTIPLE_ZONES, REGIONAL, Recording, Related
+from pci_config.collect._shapes import batches, only, recorded, spelled_out, tag_list, tag_map
 from pci_config.rule import Clients
 
 LOAD_BALANCER, LISTENER = "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::Listener"
@@ -23,6 +23,7 @@ ARNS_PER_CALL = 20  # DescribeTags, Elastic Load Balancing API reference
 
 def collect(clients: Clients, account_id: str, region: str, now: datetime) -> Iterator[dict[str, Any]]:
     elb = clients.build_client("elbv2", region)
+    recording = Recording(account_id, region, now)
     balancers = [b for page in elb.get_paginator("describe_load_balancers").paginate() for b in page["LoadBalancers"]]
     tags: dict[str, dict[str, str]] = {}
     for arns in batches((b["LoadBalancerArn"] for b in balancers), ARNS_PER_CALL):
@@ -31,35 +32,52 @@ def collect(clients: Clients, account_id: str, region: str, now: datetime) -> It
     for balancer in balancers:
         arn = balancer["LoadBalancerArn"]
         attributes = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
-        yield new_item(
-            account_id=account_id,
-            region=region,
-            resource_type=LOAD_BALANCER,
-            resource_id=arn,
-            name=balancer["LoadBalancerName"],
+        own_tags = tags.get(arn, {})
+        yield recording.item(
+            LOAD_BALANCER,
+            arn,
+            _balancer(balancer),
             arn=arn,
-            configuration=_named(recorded(balancer)),
-            supplementary={
-                "LoadBalancerAttributes": recorded(attributes),
-                "Tags": [{"key": key, "value": value} for key, value in tags.get(arn, {}).items()],
-            },
-            tags=tags.get(arn, {}),
-            capture_time=now,
-            relationships=[("AWS::EC2::SecurityGroup", group) for group in balancer.get("SecurityGroups", [])],
+            name=balancer["LoadBalancerName"],
+            tags=own_tags,
+            supplementary={"LoadBalancerAttributes": recorded(attributes), "Tags": tag_list(own_tags)},
+            related=_related(balancer),
+            zone=MULTIPLE_ZONES,
+            created=balancer.get("CreatedTime"),
         )
         for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=arn):
             for listener in page["Listeners"]:
-                yield new_item(
-                    account_id=account_id,
-                    region=region,
-                    resource_type=LISTENER,
-                    resource_id=listener["ListenerArn"],
-                    arn=listener["ListenerArn"],
-                    configuration=plain(listener),
-                    capture_time=now,
+                yield recording.item(
+                    LISTENER, listener["ListenerArn"], _listener(listener), arn=listener["ListenerArn"], zone=REGIONAL
                 )
 
 
-def _named(configuration: dict[str, Any]) -> dict[str, Any]:
-    """`DNSName` is recorded as `dNSName`, which lower-casing the first letter already gives."""
-    return {"customerOwnedIpv4Pool": None, **configuration}
+def _balancer(found: Mapping[str, Any]) -> dict[str, Any]:
+    balancer = spelled_out(
+        recorded(found),
+        "loadBalancerArn dNSName canonicalHostedZoneId createdTime loadBalancerName scheme vpcId state type ipAddressType"
+        " customerOwnedIpv4Pool",
+        "availabilityZones securityGroups",
+    )
+    balancer["state"] = spelled_out(balancer["state"] or {}, "code reason")
+    balancer["availabilityZones"] = [
+        spelled_out(zone, "zoneName subnetId outpostId", "loadBalancerAddresses") for zone in balancer["availabilityZones"]
+    ]
+    return balancer
+
+
+def _related(found: Mapping[str, Any]) -> Iterator[Related]:
+    for group in found.get("SecurityGroups", []):
+        yield Related("AWS::EC2::SecurityGroup", "Is associated with SecurityGroup", group)
+    for zone in found.get("AvailabilityZones", []):
+        yield Related("AWS::EC2::Subnet", "Is attached to Subnet", zone["SubnetId"])
+    yield Related("AWS::EC2::VPC", "Is contained in Vpc", found["VpcId"])
+
+
+def _listener(found: Mapping[str, Any]) -> dict[str, Any]:
+    """In CloudFormation's spelling, which is the API's; a listener without TLS has no SslPolicy at all."""
+    return {
+        "Certificates": [],
+        "AlpnPolicy": [],
+        **only(found, "ListenerArn LoadBalancerArn Port Protocol SslPolicy Certificates AlpnPolicy DefaultActions"),
+    }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pci_config.collect._shapes import recorded, tag_map
-from pci_config.items import new_item
+from pci_config.collect._lifecycle import lifecycle_rule
+from pci_config.collect._recording import REGIONAL, Recording
+from pci_config.collect._shapes import recorded, spelled_out, tag_map
 from pci_config.rule import Clients
 
 BUCKET = "AWS::S3::Bucket"
@@ -25,33 +27,62 @@ ACTIONS = (
     "s3:GetBucketPolicy",
     "s3:GetBucketLogging",
     "s3:GetBucketObjectLockConfiguration",
+    "s3:GetBucketAcl",
 )
+BUCKETS_PER_PAGE = 1000
+# Group grantees by the last part of their URI, as the first SDK names them (Amazon S3 user guide, access control lists)
+GRANTEE_GROUPS = ("AllUsers", "AuthenticatedUsers", "LogDelivery")
+PERMISSIONS = {
+    "FULL_CONTROL": "FullControl",
+    "READ": "Read",
+    "READ_ACP": "ReadAcp",
+    "WRITE": "Write",
+    "WRITE_ACP": "WriteAcp",
+}
 
 
 def collect(clients: Clients, account_id: str, region: str, now: datetime) -> Iterator[dict[str, Any]]:
+    """Acceleration, notification, replication, website, CORS and requester-pays settings are left out."""
     s3 = clients.build_client("s3", region)
-    for bucket in s3.list_buckets()["Buckets"]:
-        name = bucket["Name"]
-        # the API says None for us-east-1 and EU for the oldest buckets of eu-west-1
-        location = s3.get_bucket_location(Bucket=name)["LocationConstraint"] or "us-east-1"
-        if {"EU": "eu-west-1"}.get(location, location) != region:
-            continue
-        tags = tag_map((_or_none(s3.get_bucket_tagging, "NoSuchTagSet", name) or {}).get("TagSet"))
-        yield new_item(
-            account_id=account_id,
-            region=region,
-            resource_type=BUCKET,
-            resource_id=name,
-            name=name,
-            arn=f"arn:aws:s3:::{name}",
-            configuration=recorded({"Name": name, "CreationDate": bucket["CreationDate"], "Region": region}),
-            supplementary=dict(_supplementary(s3, name)),
-            tags=tags,
-            capture_time=now,
-        )
+    recording = Recording(account_id, region, now)
+    for page in s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": BUCKETS_PER_PAGE}):
+        for bucket in page["Buckets"]:
+            if _region_of(s3, bucket) == region:
+                yield _bucket(s3, recording, bucket)
 
 
-def _supplementary(s3: Any, name: str) -> Iterator[tuple[str, Any]]:
+def _region_of(s3: Any, bucket: Mapping[str, Any]) -> str:
+    """None stands for us-east-1 and EU for eu-west-1 (Amazon S3 API reference, GetBucketLocation)."""
+    location = bucket.get("BucketRegion") or s3.get_bucket_location(Bucket=bucket["Name"])["LocationConstraint"]
+    return "us-east-1" if location is None else "eu-west-1" if location == "EU" else str(location)
+
+
+def _bucket(s3: Any, recording: Recording, bucket: Mapping[str, Any]) -> dict[str, Any]:
+    name = bucket["Name"]
+    acl = s3.get_bucket_acl(Bucket=name)
+    tagging = _or_none(s3.get_bucket_tagging, "NoSuchTagSet", name)
+    tags = tag_map(tagging["TagSet"]) if tagging else {}
+    supplementary = {
+        "AccessControlList": _access_control_list(acl),
+        **dict(_configurations(s3, name)),
+        **({"BucketTaggingConfiguration": {"tagSets": [{"tags": tags}]}} if tags else {}),
+    }
+    configuration = {"name": name, "owner": _owner(acl), "creationDate": bucket["CreationDate"], "region": recording.region}
+    return recording.item(
+        BUCKET,
+        name,
+        recorded(configuration),
+        arn=f"arn:{s3.meta.partition}:s3:::{name}",
+        name=name,
+        tags=tags,
+        supplementary=supplementary,
+        zone=REGIONAL,
+        created=bucket["CreationDate"],
+    )
+
+
+def _configurations(s3: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Each part under its recorded name; what was never configured is absent."""
     versioning = s3.get_bucket_versioning(Bucket=name)
     deletion = versioning.get("MFADelete")
     yield (
@@ -60,20 +91,11 @@ def _supplementary(s3: Any, name: str) -> Iterator[tuple[str, Any]]:
     )
     lifecycle = _or_none(s3.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration", name)
     if lifecycle:
-        yield "BucketLifecycleConfiguration", {"rules": [_lifecycle_rule(rule) for rule in lifecycle["Rules"]]}
+        yield "BucketLifecycleConfiguration", {"rules": [lifecycle_rule(rule) for rule in lifecycle["Rules"]]}
     encryption = _or_none(s3.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", name)
     if encryption:
-        rules = [
-            {
-                "applyServerSideEncryptionByDefault": {
-                    "sseAlgorithm": rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"],
-                    "kmsMasterKeyID": rule["ApplyServerSideEncryptionByDefault"].get("KMSMasterKeyID"),
-                },
-                "bucketKeyEnabled": rule.get("BucketKeyEnabled", False),
-            }
-            for rule in encryption["ServerSideEncryptionConfiguration"]["Rules"]
-        ]
-        yield "ServerSideEncryptionConfiguration", {"rules": rules}
+        rules = encryption["ServerSideEncryptionConfiguration"]["Rules"]
+        yield "ServerSideEncryptionConfiguration", {"rules": [_encryption_rule(rule) for rule in rules]}
     block = _or_none(s3.get_public_access_block, "NoSuchPublicAccessBlockConfiguration", name)
     if block:
         yield "PublicAccessBlockConfiguration", recorded(block["PublicAccessBlockConfiguration"])
@@ -86,7 +108,7 @@ def _supplementary(s3: Any, name: str) -> Iterator[tuple[str, Any]]:
     )
     lock = _or_none(s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError", name)
     if lock:
-        yield "ObjectLockConfiguration", recorded(lock["ObjectLockConfiguration"])
+        yield "ObjectLockConfiguration", _object_lock(lock["ObjectLockConfiguration"])
 
 
 def _or_none(call: Any, absent: str, name: str) -> Any:
@@ -98,47 +120,37 @@ def _or_none(call: Any, absent: str, name: str) -> Any:
         raise
 
 
-def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """One rule in the first SDK's words: -1 where there is no number of days, a predicate where there is a filter."""
-    expiration = rule.get("Expiration") or {}
-    noncurrent = rule.get("NoncurrentVersionExpiration") or {}
-    abort = rule.get("AbortIncompleteMultipartUpload")
-    steps = [
-        {"days": step.get("Days", -1), "date": recorded(step.get("Date")), "storageClass": step["StorageClass"]}
-        for step in rule.get("Transitions", [])
-    ]
+def _encryption_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    default = rule.get("ApplyServerSideEncryptionByDefault")
     return {
-        "id": rule.get("ID"),
-        "prefix": rule.get("Prefix"),
-        "status": rule["Status"],
-        "filter": {"predicate": _predicate(rule["Filter"])} if rule.get("Filter") is not None else None,
-        "expirationInDays": expiration.get("Days", -1),
-        "expirationDate": recorded(expiration.get("Date")),
-        "expiredObjectDeleteMarker": expiration.get("ExpiredObjectDeleteMarker", False),
-        "noncurrentVersionExpirationInDays": noncurrent.get("NoncurrentDays", -1),
-        "transitions": steps or None,
-        "noncurrentVersionTransitions": [
-            {"days": step["NoncurrentDays"], "storageClass": step["StorageClass"]}
-            for step in rule.get("NoncurrentVersionTransitions", [])
-        ]
-        or None,
-        "abortIncompleteMultipartUpload": {"daysAfterInitiation": abort["DaysAfterInitiation"]} if abort else None,
+        "applyServerSideEncryptionByDefault": default
+        and {"sseAlgorithm": default["SSEAlgorithm"], "kmsMasterKeyID": default.get("KMSMasterKeyID")},
+        "bucketKeyEnabled": rule.get("BucketKeyEnabled", False),
     }
 
 
-def _predicate(where: Mapping[str, Any]) -> dict[str, Any] | None:
-    if "And" in where:
-        operands = [_simple(name, value) for name, value in where["And"].items() if name != "Tags"]
-        operands += [_simple("Tag", tag) for tag in where["And"].get("Tags", [])]
-        return {"type": "LifecycleAndOperator", "operands": operands}
-    for name, value in where.items():
-        return _simple(name, value)
-    return None
+def _object_lock(lock: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = recorded(lock)
+    retention = (found.get("rule") or {}).get("defaultRetention")
+    return found | ({"rule": {"defaultRetention": spelled_out(retention, "mode days years")}} if retention else {})
 
 
-def _simple(name: str, value: Any) -> dict[str, Any]:
-    if name == "Prefix":
-        return {"type": "LifecyclePrefixPredicate", "prefix": value}
-    if name == "Tag":
-        return {"type": "LifecycleTagPredicate", "tag": recorded(value)}
-    return {"type": f"Lifecycle{name}Predicate", name[:1].lower() + name[1:]: value}
+def _owner(acl: Mapping[str, Any]) -> dict[str, Any]:
+    return spelled_out({"id": acl["Owner"].get("ID"), "displayName": acl["Owner"].get("DisplayName")}, "displayName id")
+
+
+def _access_control_list(acl: Mapping[str, Any]) -> str:
+    """JSON as text, which this part is also inside an item."""
+    grants = [
+        {"grantee": _grantee(grant["Grantee"]), "permission": PERMISSIONS.get(grant["Permission"], grant["Permission"])}
+        for grant in acl["Grants"]
+    ]
+    content = {"grantSet": None, "grantList": grants, "owner": _owner(acl), "isRequesterCharged": False}
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _grantee(grantee: Mapping[str, Any]) -> Any:
+    if grantee["Type"] == "CanonicalUser":
+        return {"id": grantee.get("ID"), "displayName": grantee.get("DisplayName")}
+    group = str(grantee.get("URI", grantee.get("EmailAddress"))).rpartition("/")[2]
+    return group if group in GRANTEE_GROUPS else {"identifier": grantee.get("URI", grantee.get("EmailAddress"))}

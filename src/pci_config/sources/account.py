@@ -104,8 +104,10 @@ def _assessed(
     results: list[Result] = []
     problems: list[str] = []
     for collector in for_types(judge.needed_types):
+        if collector.recorded_in and region != plan.home_region:
+            continue  # once per account, whichever Regions were asked for
         try:
-            items += collector.collect(clients, account, region, datetime.now(UTC))
+            items += collector.collect(clients, account, collector.recorded_in or region, datetime.now(UTC))
         except (ClientError, BotoCoreError) as error:
             message = f"{', '.join(collector.resource_types)} cannot be read: {error}"
             problems.append(f"account {account} in {region}: {message}")

@@ -1,17 +1,21 @@
 """Config snapshot and history files, plain or gzip, in folders or S3, single items, and dumps of API replies.
 
-A file of hundreds of megabytes is scanned once: msgspec gives each item's identity as values and its content as a view of the
-file's bytes, which is decoded only for items that a rule asks for.
+msgspec gives each item's identity as values and its content as a view of the file's bytes, which is decoded only for items that
+a rule asks for. A large file is mapped, not loaded, and cut between items into parts that are scanned one after the other, or
+side by side in several jobs; of each part only the items of wanted types stay.
 """
 
 from __future__ import annotations
 
 import gzip
+import mmap
+import multiprocessing
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import boto3
 import msgspec
@@ -20,6 +24,9 @@ from pci_config.items import ItemFormError, to_event_form
 
 GZIP_MAGIC = b"\x1f\x8b"
 WRITABILITY_CHECK = "ConfigWritabilityCheckFile"  # an empty file that AWS Config leaves in the bucket
+PART = 8_000_000  # bytes
+
+Content: TypeAlias = bytes | mmap.mmap
 
 
 class SourceError(Exception):
@@ -44,10 +51,10 @@ class RawItem(msgspec.Struct, gc=False):
     configurationStateId: Any = None  # noqa: N815
     resourceCreationTime: Any = None  # noqa: N815
     availabilityZone: Any = None  # noqa: N815
-    configuration: msgspec.Raw = msgspec.Raw()
-    supplementaryConfiguration: msgspec.Raw = msgspec.Raw()  # noqa: N815
-    tags: msgspec.Raw = msgspec.Raw()
-    relationships: msgspec.Raw = msgspec.Raw()
+    configuration: msgspec.Raw = msgspec.Raw(b"null")
+    supplementaryConfiguration: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815
+    tags: msgspec.Raw = msgspec.Raw(b"null")
+    relationships: msgspec.Raw = msgspec.Raw(b"null")
 
     @property
     def account(self) -> str:
@@ -59,7 +66,7 @@ class RawItem(msgspec.Struct, gc=False):
         for name in self.__struct_fields__:
             value = getattr(self, name)
             if isinstance(value, msgspec.Raw):
-                value = msgspec.json.decode(value) if bytes(value) else None
+                value = msgspec.json.decode(value)
             if value is not None:
                 raw[name] = value
         return to_event_form(raw)
@@ -73,33 +80,46 @@ class _File(msgspec.Struct, gc=False):
     resourceType: Any = None  # noqa: N815
 
 
+class _Part(msgspec.Struct, gc=False):
+    """What a process found in its part of a file."""
+
+    count: int
+    items: list[RawItem]
+    places: list[tuple[str, str]]
+    incomplete: list[tuple[int, str]]
+
+
 class _LooseFile(msgspec.Struct, gc=False):
     configurationItems: list[msgspec.Raw] = []  # noqa: N815
 
 
 _file = msgspec.json.Decoder(_File)
 _single = msgspec.json.Decoder(RawItem)
+_part = msgspec.json.Decoder(_Part)
 
 
 @dataclass
 class Snapshot:
-    """What was read: items, the names of what was read, and one line for everything that could not be."""
+    """What was read: items of the wanted types (all, if none are named), the names of what was read, (account, Region) of every
+    item, and one line for everything that could not be read."""
 
+    types: frozenset[str] | None = None
     items: list[RawItem] = field(default_factory=list)
+    places: set[tuple[str, str]] = field(default_factory=set)
     sources: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
-def read(places: Sequence[str]) -> Snapshot:
+def read(places: Sequence[str], types: frozenset[str] | None = None, jobs: int = 1) -> Snapshot:
     """Read files, folders and s3:// places. Bad files are named, skipped and counted; a place that is not there is an error.
 
     Raises SourceError.
     """
-    snapshot = Snapshot()
+    snapshot = Snapshot(types)
     for place in places:
         for name, content in _contents(place, snapshot.problems):
             snapshot.sources.append(name)
-            if content:
+            if content and not (len(content) > 2 * PART and _parse_parts(name, content, snapshot, jobs)):
                 _parse(name, content, snapshot)
     return snapshot
 
@@ -115,7 +135,7 @@ def newest(items: Iterable[RawItem]) -> list[RawItem]:
     return list(found.values())
 
 
-def _contents(place: str, problems: list[str]) -> Iterator[tuple[str, bytes]]:
+def _contents(place: str, problems: list[str]) -> Iterator[tuple[str, Content]]:
     if place.startswith("s3://"):
         yield from _bucket(place, problems)
         return
@@ -126,14 +146,21 @@ def _contents(place: str, problems: list[str]) -> Iterator[tuple[str, bytes]]:
         if not file.is_file() or file.name == WRITABILITY_CHECK:
             continue
         try:
-            content = file.read_bytes()
+            content = _mapped(file)
         except OSError as error:
             problems.append(f"{file}: cannot be read ({error.strerror or error})")
             continue
         yield str(file), _unzipped(str(file), content, problems)
 
 
-def _bucket(place: str, problems: list[str]) -> Iterator[tuple[str, bytes]]:
+def _mapped(path: Path) -> Content:
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _bucket(place: str, problems: list[str]) -> Iterator[tuple[str, Content]]:
     bucket, _, prefix = place.removeprefix("s3://").partition("/")
     s3 = boto3.client("s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -143,12 +170,13 @@ def _bucket(place: str, problems: list[str]) -> Iterator[tuple[str, bytes]]:
                 yield name, _unzipped(name, s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read(), problems)
 
 
-def _unzipped(name: str, content: bytes, problems: list[str]) -> bytes:
+def _unzipped(name: str, content: Content, problems: list[str]) -> Content:
     """The content; gzip is known by its first bytes, not by the name."""
-    if not content.startswith(GZIP_MAGIC):
-        if not content.strip():
+    if content[: len(GZIP_MAGIC)] != GZIP_MAGIC:
+        if not content[:1024].strip() and not content[:].strip():
             problems.append(f"{name}: is empty")
-        return content.strip() and content
+            return b""
+        return content
     try:
         return gzip.decompress(content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -156,7 +184,7 @@ def _unzipped(name: str, content: bytes, problems: list[str]) -> bytes:
         return b""
 
 
-def _parse(name: str, content: bytes, snapshot: Snapshot) -> None:
+def _parse(name: str, content: Content, snapshot: Snapshot) -> None:
     try:
         file = _file.decode(content)
     except msgspec.ValidationError:
@@ -180,16 +208,84 @@ def _parse(name: str, content: bytes, snapshot: Snapshot) -> None:
     _keep(name, found, snapshot)
 
 
-def _keep(name: str, found: Iterable[RawItem], snapshot: Snapshot) -> None:
+def _keep(name: str, found: Sequence[RawItem], snapshot: Snapshot, first: int = 0) -> None:
+    _add(name, _sorted_out(found, snapshot.types), snapshot, first)
+
+
+def _sorted_out(found: Sequence[RawItem], types: frozenset[str] | None) -> _Part:
+    items, incomplete = [], []
     for position, item in enumerate(found):
-        missing = next((m for m in ("resourceType", "resourceId") if not isinstance(getattr(item, m), str)), None)
-        if missing:
-            snapshot.problems.append(f"{name}: item {position}: {missing} is missing")
-        else:
-            snapshot.items.append(item)
+        if not isinstance(item.resourceType, str):
+            incomplete.append((position, "resourceType"))
+        elif not isinstance(item.resourceId, str):
+            incomplete.append((position, "resourceId"))
+        elif types is None or item.resourceType in types:
+            items.append(item)
+    places = {(item.awsAccountId or item.accountId, item.awsRegion) for item in found}
+    return _Part(
+        len(found), items, [(str(account), str(region)) for account, region in places if account and region], incomplete
+    )
 
 
-def _parse_one_by_one(name: str, content: bytes, snapshot: Snapshot) -> None:
+def _add(name: str, part: _Part, snapshot: Snapshot, first: int) -> None:
+    snapshot.items += part.items
+    snapshot.places.update(part.places)
+    snapshot.problems += [f"{name}: item {first + position}: {member} is missing" for position, member in part.incomplete]
+
+
+# An item that is no item ends the first part, so that the part proves that the cut was between two items
+_MARK = b'{"resourceType":"end of the part"}'
+_START = re.compile(rb'"configurationItems"\s*:\s*\[\s*(\{\s*"\w+"\s*:)')
+_START_WITHIN = 4096  # bytes; members of a snapshot before its items are a few identifiers
+
+_cut: tuple[Content, frozenset[str] | None]  # forked processes inherit it instead of receiving a copy
+
+
+def _parse_parts(name: str, content: Content, snapshot: Snapshot, jobs: int) -> bool:
+    """Parse a snapshot part by part. False when it cannot be cut, or a part is odd: then nothing has been kept."""
+    global _cut  # noqa: PLW0603 - as said above
+    start = _START.search(content, 0, _START_WITHIN)
+    if not start:
+        return False
+    # in snapshots every item begins with the same member, so `},{"member":` is where one ends; _scanned proves it
+    between = re.compile(rb"\}\s*(,)\s*" + re.escape(start[1]))
+    cuts = (between.search(content, position) for position in range(start.start(1) + PART, len(content), PART))
+    commas = sorted({cut.start(1) for cut in cuts if cut})
+    bounds = list(zip([start.start(1), *(comma + 1 for comma in commas)], [*commas, len(content)], strict=True))
+    _cut = content, snapshot.types
+    if jobs > 1:
+        with multiprocessing.get_context("fork").Pool(jobs) as pool:
+            packed = pool.map(_scanned, bounds, chunksize=1)
+    else:
+        packed = list(map(_scanned, bounds))
+    if not all(packed):
+        return False
+    first = 0
+    for part in map(_part.decode, packed):
+        _add(name, part, snapshot, first)
+        first += part.count
+    return True
+
+
+def _scanned(bounds: tuple[int, int]) -> bytes:
+    """One part, packed; empty when it does not begin and end between two items of the snapshot."""
+    content, types = _cut
+    last = bounds[1] == len(content)
+    with memoryview(content) as view, view[slice(*bounds)] as part:
+        text = b"".join((b'{"configurationItems":[', part, b"" if last else b"," + _MARK + b"]}"))
+    if isinstance(content, mmap.mmap):  # give the pages back, or the file fills the memory after all
+        page = bounds[0] // mmap.PAGESIZE * mmap.PAGESIZE
+        content.madvise(mmap.MADV_DONTNEED, page, bounds[1] - page)
+    try:
+        found = _file.decode(text).configurationItems or []
+    except msgspec.DecodeError:
+        return b""
+    if not last and (not found or found.pop().resourceType != _single.decode(_MARK).resourceType):
+        return b""
+    return msgspec.json.encode(_sorted_out(found, types))
+
+
+def _parse_one_by_one(name: str, content: Content, snapshot: Snapshot) -> None:
     """The slow way, for a file in which something is not an object: everything else of it still counts."""
     try:
         entries = msgspec.json.decode(content, type=_LooseFile).configurationItems
@@ -198,7 +294,7 @@ def _parse_one_by_one(name: str, content: bytes, snapshot: Snapshot) -> None:
         return
     for position, entry in enumerate(entries):
         try:
-            _keep(name, [_single.decode(entry)], snapshot)
+            _keep(name, [_single.decode(entry)], snapshot, position)
         except msgspec.ValidationError as error:
             snapshot.problems.append(f"{name}: item {position}: {error}")
 

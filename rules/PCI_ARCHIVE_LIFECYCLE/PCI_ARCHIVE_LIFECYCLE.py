@@ -58,7 +58,7 @@ class PciArchiveLifecycle(PciRule):
         name = required(item, "resourceId", str)
         if tags_of(item).get(ARCHIVE_TAG) != "true" and not facts.scope.settings.is_archive_bucket(name):
             return not_applicable("not an archive bucket")
-        supplementary = required(item, "supplementaryConfiguration", Mapping)  # type: ignore[type-abstract]
+        supplementary = required(item, "supplementaryConfiguration", Mapping)
         lifecycle = supplementary.get("BucketLifecycleConfiguration")
         if lifecycle is None:
             return non_compliant(f"no lifecycle: nothing moves to cheaper storage and nothing is ever deleted{SUFFIX}")

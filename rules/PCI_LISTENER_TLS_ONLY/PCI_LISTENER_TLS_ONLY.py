@@ -169,6 +169,7 @@ class PciListenerTlsOnly(PciRule):
     resource_types = (LISTENER, CLASSIC_LOAD_BALANCER)
     parameters = ListenerParameters
     lookups = (ListenerRules, LoadBalancerScheme)
+    sweeps = True  # listener rules are not recorded: nothing tells when one changes
 
     def decide(self, item: Item, parameters: ListenerParameters, facts: Facts) -> Finding:
         if required(item, "resourceType", str) == CLASSIC_LOAD_BALANCER:

@@ -73,7 +73,7 @@ class VpcCidrs(Lookup[tuple[Network, ...]]):
     def recorded(cls, items: ItemIndex, scope: Scope, *key: str) -> tuple[Network, ...]:
         for item in items.find(VPC, scope.account_id, scope.region):
             if item["resourceId"] == key[0]:
-                return vpc_networks(required(item, "configuration", Mapping))  # type: ignore[type-abstract]
+                return vpc_networks(required(item, "configuration", Mapping))
         raise NotAssessed(f"{key[0]} is not in this source, so its address range is not known")
 
 
@@ -204,7 +204,7 @@ class PciSecurityGroupEgressLimited(PciRule):
 
 def _read(item: Item, facts: Facts) -> tuple[list[Entry], FactSurroundings]:
     group_id = required(item, "configuration.groupId", str)
-    required(item, "tags", Mapping)  # type: ignore[type-abstract] # without tags nobody knows the tier
+    required(item, "tags", Mapping)  # without tags nobody knows the tier
     around = FactSurroundings(
         group_id,
         required(item, "awsAccountId", str),

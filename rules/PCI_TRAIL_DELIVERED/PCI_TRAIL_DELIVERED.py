@@ -105,7 +105,7 @@ class PciTrailDelivered(PciRule):
     lookups = (Trails, TrailStatus, EventSelectors)
 
     def decide(self, item: Item, parameters: TrailParameters, facts: Facts) -> Finding:
-        trail = required(item, "configuration", Mapping)  # type: ignore[type-abstract]
+        trail = required(item, "configuration", Mapping)
         try:
             home = member(trail, "HomeRegion", str)
             if home != required(item, "awsRegion", str):

@@ -147,7 +147,7 @@ class Judge:
         scope = facts.scope
         place = {"awsAccountId": scope.account_id, "awsRegion": scope.region, "resourceType": ACCOUNT_RESOURCE_TYPE}
         for entry, rule, parameters in self._rules:
-            if entry.periodic and (home or entry.region_scope == "regional"):
+            if rule.judges_accounts() and (home or entry.region_scope == "regional"):
                 for finding in self._decided(lambda r=rule, p=parameters: list(r.decide_account(p, facts))):
                     subject = {
                         **place,

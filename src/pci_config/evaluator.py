@@ -13,7 +13,7 @@ import importlib
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from pci_config.items import EVALUATED_STATUSES, to_event_form
 from pci_config.rule import ACCOUNT_RESOURCE_TYPE, PciRule, RuleInputError, bounded
 
 EVALUATIONS_PER_CALL = 100  # PutEvaluations, Config API reference
+ITEMS_PER_CALL = 100  # BatchGetResourceConfig, same
 MAX_RESOURCE_ID_CHARACTERS = 768
 PUT_ATTEMPTS = 5
 CHANGE_MESSAGES = ("ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification")
@@ -32,6 +33,10 @@ CHANGE_MESSAGES = ("ConfigurationItemChangeNotification", "OversizedConfiguratio
 
 class EvaluationsNotAccepted(Exception):
     """Config kept refusing some evaluations; the message names them."""
+
+
+class SweepIncomplete(Exception):
+    """Some recorded items could not be judged on schedule; the others were, and are reported. The message names the first."""
 
 
 class UnsupportedEvent(Exception):
@@ -99,15 +104,18 @@ def _handle(rule: PciRule, event: Mapping[str, Any], clients: CachedClients) -> 
     invoking_event = json.loads(event["invokingEvent"])
     parameters = rule.evaluate_parameters(json.loads(event.get("ruleParameters") or "{}"))
     message = invoking_event.get("messageType")
+    faults: list[str] = []
     if event.get("evaluationMode") == "PROACTIVE":
         evaluations = [_not_supported(invoking_event)]
     elif message in CHANGE_MESSAGES:
         evaluations = [_judge_change(rule, event, invoking_event, parameters, clients)]
     elif message == "ScheduledNotification":
-        evaluations = _judge_account(rule, event, parameters, clients)
+        evaluations, faults = _judge_account(rule, event, parameters, clients)
     else:
         raise UnsupportedEvent(f"message type {message!r}: expected one of {', '.join(CHANGE_MESSAGES)}, ScheduledNotification")
     put_evaluations(clients.build_client("config"), evaluations, event["resultToken"])
+    if faults:
+        raise SweepIncomplete(f"{len(faults)} of the recorded items could not be judged; first: {faults[0]}")
     return evaluations
 
 
@@ -147,20 +155,73 @@ def _inflated(summary: Mapping[str, Any], clients: CachedClients) -> dict[str, A
     return to_event_form(history["configurationItems"][0])
 
 
-def _judge_account(rule: PciRule, event: Mapping[str, Any], parameters: Any, clients: CachedClients) -> list[dict[str, Any]]:
+def _judge_account(
+    rule: PciRule, event: Mapping[str, Any], parameters: Any, clients: CachedClients
+) -> tuple[list[dict[str, Any]], list[str]]:
     evaluations = rule.evaluate_periodic(event, clients, parameters)
-    if not evaluations:
+    listed: set[tuple[str, str]] = set()
+    faults: list[str] = []
+    if rule.sweeps:
+        evaluations = evaluations + _swept(rule, event, parameters, clients, listed, faults)
+    if not evaluations and not listed:
         evaluations = [
             Evaluation(ComplianceType.NOT_APPLICABLE, event["accountId"], ACCOUNT_RESOURCE_TYPE, "nothing to judge here")
         ]
     current = {(e.complianceResourceType, e.complianceResourceId) for e in evaluations}
-    for resource_type, resource_id in _reported_before(rule, event["configRuleName"], clients) - current:
+    for resource_type, resource_id in _reported_before(rule, event["configRuleName"], clients) - current - listed:
         evaluations.append(
             Evaluation(ComplianceType.NOT_APPLICABLE, resource_id, resource_type, "the resource no longer exists")
         )
     for evaluation in evaluations:
         evaluation.import_fields_from_periodic_event(event)
-    return [_checked(evaluation) for evaluation in evaluations]
+    return [_checked(evaluation) for evaluation in evaluations], faults
+
+
+def _swept(
+    rule: PciRule,
+    event: Mapping[str, Any],
+    parameters: Any,
+    clients: CachedClients,
+    listed: set[tuple[str, str]],
+    faults: list[str],
+) -> list[Evaluation]:
+    """Every recorded item of the rule's types, judged. What exists goes to `listed`, what could not be judged to `faults`."""
+    config = clients.build_client("config")
+    found = []
+    for resource_type in rule.resource_types:
+        for item in _recorded(config, resource_type, listed, faults):
+            try:
+                evaluation = rule.evaluate_change(event, clients, item, parameters)[0]
+            except Exception as error:
+                faults.append(f"{resource_type} {item.get('resourceId')}: {type(error).__name__}: {error}")
+                continue
+            evaluation.complianceResourceType, evaluation.complianceResourceId = resource_type, item["resourceId"]
+            found.append(evaluation)
+    return found
+
+
+def _recorded(config: Any, resource_type: str, listed: set[tuple[str, str]], faults: list[str]) -> Iterator[dict[str, Any]]:
+    """The newest items of a type, under the ids that AWS Config itself gives them."""
+    pages = config.get_paginator("list_discovered_resources").paginate(resourceType=resource_type)
+    keys = [
+        {"resourceType": resource_type, "resourceId": entry["resourceId"]}
+        for page in pages
+        for entry in page["resourceIdentifiers"]
+    ]
+    listed.update((resource_type, key["resourceId"]) for key in keys)
+    for start in range(0, len(keys), ITEMS_PER_CALL):
+        pending = keys[start : start + ITEMS_PER_CALL]
+        for attempt in range(PUT_ATTEMPTS):
+            reply = config.batch_get_resource_config(resourceKeys=pending)
+            for raw in reply["baseConfigurationItems"]:
+                item = to_event_form(raw)
+                if item["configurationItemStatus"] in EVALUATED_STATUSES:
+                    yield item
+            pending = reply.get("unprocessedResourceKeys") or []
+            if not pending:
+                break
+            time.sleep(0.2 * 2**attempt)
+        faults += [f"{key['resourceType']} {key['resourceId']}: AWS Config does not give its item" for key in pending]
 
 
 def _reported_before(rule: PciRule, rule_name: str, clients: CachedClients) -> set[tuple[str, str]]:
@@ -174,7 +235,8 @@ def _reported_before(rule: PciRule, rule_name: str, clients: CachedClients) -> s
         for page in pages
         for result in page["EvaluationResults"]
     ]
-    return {(q["ResourceType"], q["ResourceId"]) for q in qualifiers if q["ResourceType"] in rule.periodic_types}
+    types = {*rule.periodic_types, *(rule.resource_types if rule.sweeps else ())}
+    return {(q["ResourceType"], q["ResourceId"]) for q in qualifiers if q["ResourceType"] in types}
 
 
 def _not_supported(invoking_event: Mapping[str, Any]) -> dict[str, Any]:

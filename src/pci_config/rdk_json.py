@@ -43,6 +43,10 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
 BucketPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.*?-]{3,63}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 DestinationBucket = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$")]
+# the account must be spelled out: a pattern may not vouch for everybody's destinations
+DestinationArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:(logs|firehose|kinesis|lambda):[a-z0-9*-]+:[0-9]{12}:.{4,}$")
+]
 Protocol = Annotated[str, StringConstraints(pattern=r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$")]
 Ports = Annotated[str, AfterValidator(_port_range)]
 # a CIDR, vpc, self, internet, tier:NAME or a prefix list id; the addresses themselves are checked by pci_config.network
@@ -80,6 +84,11 @@ class LogArchiveModel(_Strict):
     account: AccountId = Field(alias="Account")
     buckets: Annotated[list[BucketPattern], Field(alias="Buckets", min_length=1)]
     regions: list[Region] = Field(alias="Regions", default=[])
+    trusted_destinations: list[DestinationArn] = Field(
+        alias="TrustedDestinations",
+        default=[],
+        description="ARNs or patterns of destinations (of another account, or Kinesis) that are known to end in the archive.",
+    )
     destinations: dict[Literal["LoadBalancer"], DestinationBucket] = Field(
         alias="Destinations",
         default={},

@@ -308,13 +308,15 @@ class PciRule(ConfigRule):  # type: ignore[misc]
     """Base of every rule. Subclasses override `decide`, `decide_account` or both.
 
     `periodic_types` names the resource types that `decide_account` reports one by one: their evaluations are retired when
-    the resource has vanished.
+    the resource has vanished. `sweeps` is for decisions that depend on what no item shows (listener rules, subscriptions): on
+    schedule every recorded item of `resource_types` is judged again. A swept item has no tags.
     """
 
     resource_types: ClassVar[tuple[str, ...]] = ()
     periodic_types: ClassVar[tuple[str, ...]] = (ACCOUNT_RESOURCE_TYPE,)
     parameters: ClassVar[type] = NoParameters
     lookups: ClassVar[tuple[type[Lookup[Any]], ...]] = ()
+    sweeps: ClassVar[bool] = False
 
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
@@ -327,6 +329,10 @@ class PciRule(ConfigRule):  # type: ignore[misc]
 
     @classmethod
     def is_periodic(cls) -> bool:
+        return cls.judges_accounts() or cls.sweeps
+
+    @classmethod
+    def judges_accounts(cls) -> bool:
         return cls.decide_account is not PciRule.decide_account
 
     @property
@@ -365,6 +371,8 @@ class PciRule(ConfigRule):  # type: ignore[misc]
     def evaluate_periodic(
         self, event: Mapping[str, Any], client_factory: Clients, valid_rule_parameters: Any
     ) -> list[Evaluation]:
+        if not self.judges_accounts():
+            return []
         invoking_event = json.loads(event["invokingEvent"])
         scope = Scope(
             event["accountId"],

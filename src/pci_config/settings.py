@@ -39,12 +39,14 @@ class Settings:
     """Settings shared by rules.
 
     accounts: role (`log_archive`, `production`, …) to account ids; archive_buckets: names or shell-style patterns;
+    trusted_destinations: ARNs or patterns of log destinations that cannot be looked into and are known to end in the archive;
     home_region: the one Region in which rules on global resources run.
     """
 
     accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     archive_account: str = ""
     archive_buckets: tuple[str, ...] = ()
+    trusted_destinations: tuple[str, ...] = ()
     network_tiers: Mapping[str, Tier] = field(default_factory=dict)
     home_region: str = ""
     regions: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class Settings:
             },
             archive_account=archive.get("Account") or "",
             archive_buckets=tuple(archive.get("Buckets") or ()),
+            trusted_destinations=tuple(archive.get("TrustedDestinations") or ()),
             network_tiers={
                 name: Tier(_flows(tier.get("Ingress")), _flows(tier.get("Egress")))
                 for name, tier in (document.get("NetworkTiers") or {}).items()

@@ -260,6 +260,84 @@ def test_periodic_with_nothing_to_judge_still_answers(config: FakeConfig, sample
     assert (evaluation["ComplianceResourceType"], evaluation["ComplianceType"]) == ("AWS::::Account", "NOT_APPLICABLE")
 
 
+class PciExampleSweep(PciRule):
+    resource_types = (SECURITY_GROUP,)
+    sweeps = True
+
+    def decide(self, item: Mapping[str, Any], parameters: Any, facts: Facts) -> Finding:
+        if item["configuration"]["groupName"] == "unreadable":
+            raise RuleInputError("no such shape")
+        return non_compliant("bad") if item["configuration"]["groupName"] == "bad" else compliant("ok")
+
+
+def base_item(group_id: str, name: str, status: str = "OK") -> dict[str, Any]:
+    """As BatchGetResourceConfig gives it."""
+    return {
+        "version": "1.3", "accountId": "123456789012", "configurationItemCaptureTime": datetime(2026, 10, 1, tzinfo=UTC),
+        "configurationItemStatus": status, "configurationStateId": "1", "arn": f"arn:{group_id}", "resourceType": SECURITY_GROUP,
+        "resourceId": group_id, "awsRegion": "eu-west-1", "configuration": json.dumps({"groupName": name}),
+        "supplementaryConfiguration": {},
+    }  # fmt: skip
+
+
+def key(group_id: str) -> dict[str, str]:
+    return {"resourceType": SECURITY_GROUP, "resourceId": group_id}
+
+
+def sweep(config: FakeConfig, names: Mapping[str, str], replies: list[Any]) -> None:
+    config.replies |= {
+        "list_discovered_resources": [{"resourceIdentifiers": [key(group)]} for group in names],
+        "batch_get_resource_config": replies,
+        "get_compliance_details_by_config_rule": stored(
+            (SECURITY_GROUP, "sg-gone"), (SECURITY_GROUP, "sg-1"), ("AWS::EC2::VPC", "v")
+        ),
+    }
+
+
+def test_a_sweep_judges_every_recorded_item_again_and_retires_the_vanished(
+    config: FakeConfig, sample: Callable[[str], Any]
+) -> None:
+    names = {"sg-1": "bad", "sg-2": "good"}
+    sweep(config, names, [
+        {"baseConfigurationItems": [base_item("sg-1", "bad")], "unprocessedResourceKeys": [key("sg-2")]},
+        {"baseConfigurationItems": [base_item("sg-2", "good")], "unprocessedResourceKeys": []},
+    ])  # fmt: skip
+    evaluations = evaluator.handle(rule(PciExampleSweep), sample("events/scheduled_no_parameters"), None)
+    assert {(e["ComplianceResourceId"], e["ComplianceType"]) for e in evaluations} == {
+        ("sg-1", "NON_COMPLIANT"), ("sg-2", "COMPLIANT"), ("sg-gone", "NOT_APPLICABLE"),
+    }  # fmt: skip
+    assert {e["OrderingTimestamp"] for e in evaluations} == {"2026-10-05T12:00:00.373Z"}
+    assert [c["resourceKeys"] for name, c in config.calls if name == "batch_get_resource_config"] == [
+        [key("sg-1"), key("sg-2")],
+        [key("sg-2")],
+    ]
+
+
+def test_what_a_sweep_cannot_judge_is_raised_after_the_rest_is_reported_and_never_retired(
+    config: FakeConfig, sample: Callable[[str], Any]
+) -> None:
+    unanswered = {"baseConfigurationItems": [], "unprocessedResourceKeys": [key("sg-1")]}
+    sweep(config, {"sg-1": "", "sg-2": "", "sg-3": ""}, [
+        {"baseConfigurationItems": [base_item("sg-2", "unreadable"), base_item("sg-3", "good")], "unprocessedResourceKeys": [key("sg-1")]},
+        *[unanswered] * 9,
+    ])  # fmt: skip
+    with pytest.raises(
+        evaluator.SweepIncomplete, match=r"^2 of .* first: AWS::EC2::SecurityGroup sg-2: RuleInputError: no such shape"
+    ):
+        evaluator.handle(rule(PciExampleSweep), sample("events/scheduled_no_parameters"), None)
+    (put,) = [parameters for name, parameters in config.calls if name == "put_evaluations"]
+    assert {(e["ComplianceResourceId"], e["ComplianceType"]) for e in put["Evaluations"]} == {
+        ("sg-3", "COMPLIANT"), ("sg-gone", "NOT_APPLICABLE"),
+    }  # fmt: skip
+
+
+def test_a_sweep_over_nothing_still_answers(config: FakeConfig, sample: Callable[[str], Any]) -> None:
+    sweep(config, {}, [])
+    config.replies["get_compliance_details_by_config_rule"] = stored()
+    (evaluation,) = evaluator.handle(rule(PciExampleSweep), sample("events/scheduled_no_parameters"), None)
+    assert (evaluation["ComplianceResourceType"], evaluation["ComplianceType"]) == ("AWS::::Account", "NOT_APPLICABLE")
+
+
 def test_proactive_is_answered_as_not_supported(config: FakeConfig, change: dict[str, Any]) -> None:
     (evaluation,) = evaluator.handle(rule(fails=AssertionError()), change | {"evaluationMode": "PROACTIVE"}, None)
     assert (evaluation["ComplianceType"], evaluation["Annotation"]) == (

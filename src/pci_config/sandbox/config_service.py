@@ -75,6 +75,8 @@ def install() -> None:
         start_remediation_execution,
         describe_remediation_execution_status,
         get_resource_config_history,
+        list_discovered_resources,
+        batch_get_resource_config,
     ):
         setattr(ConfigResponse, action.__name__, action)
 
@@ -352,6 +354,33 @@ def get_resource_config_history(self: Any) -> str:
         newest_first = [item for item in newest_first if item["configurationItemCaptureTime"] <= request["laterTime"] + 0.001]
     page, more = _page(request, newest_first, "limit")
     return json.dumps({"configurationItems": page, **({"nextToken": more["NextToken"]} if more else {})})
+
+
+def list_discovered_resources(self: Any) -> str:
+    request = _request(self)
+    found = [
+        {name: item[name] for name in ("resourceType", "resourceId", "resourceName") if item[name]}
+        for (resource_type, _), versions in sorted(state_of(self.config_backend).history.items())
+        if resource_type == request["resourceType"] and (item := versions[-1])["configurationItemStatus"] != "ResourceDeleted"
+    ]
+    page, more = _page(request, found, "limit")
+    return json.dumps({"resourceIdentifiers": page, **({"nextToken": more["NextToken"]} if more else {})})
+
+
+def batch_get_resource_config(self: Any) -> str:
+    """Without tags and relationships, as AWS answers; what is deleted is not answered."""
+    history = state_of(self.config_backend).history
+    found, missing = [], []
+    for key in _request(self)["resourceKeys"]:
+        versions = history.get((key["resourceType"], key["resourceId"]))
+        if not versions or versions[-1]["configurationItemStatus"] == "ResourceDeleted":
+            missing.append(key)
+            continue
+        raw = _history_form(versions[-1])
+        for name in ("tags", "relationships", "relatedEvents", "configurationItemMD5Hash"):
+            raw.pop(name, None)
+        found.append(raw)
+    return json.dumps({"baseConfigurationItems": found, "unprocessedResourceKeys": missing})
 
 
 def _history_form(item: Mapping[str, Any]) -> dict[str, Any]:

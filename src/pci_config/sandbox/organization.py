@@ -11,6 +11,7 @@ from typing import Any
 
 from pci_config.rdk_json import RdkJson
 from pci_config.sandbox.organization_network import build_workload
+from pci_config.sandbox.planted import areas
 from pci_config.sandbox.server import MotoServer
 
 GOOD_STEPS = [{"Days": 30, "StorageClass": "STANDARD_IA"}, {"Days": 90, "StorageClass": "GLACIER"}]
@@ -74,6 +75,9 @@ def build_issuer(server: MotoServer, rdk_json: RdkJson, progress: Callable[[str]
     for role in ("production", "staging", "development"):
         progress(f"{role} workloads")
         build_workload(server, issuer, role, home)
+    for name, build in areas():
+        progress(name.replace("_", " "))
+        build(server, issuer, rdk_json)
     return issuer
 
 
@@ -124,7 +128,7 @@ def _default_groups(server: MotoServer, issuer: Issuer) -> None:
 
 def _archive(server: MotoServer, issuer: Issuer, region: str, home: bool) -> None:
     s3 = server.clients(issuer.accounts["log_archive"], region).build_client("s3")
-    lifecycles: dict[str, Any] = {"elb": [GOOD_RULE]}
+    lifecycles: dict[str, Any] = {"elb": [GOOD_RULE], "app": [GOOD_RULE]}
     if home:
         lifecycles |= {
             "trail": [GOOD_RULE],

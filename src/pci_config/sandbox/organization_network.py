@@ -193,19 +193,32 @@ class _Workload:
 
     def containers(self) -> None:
         ecs = self._client("ecs")
-        ecs.create_cluster(clusterName="payments")
+        logging = {"logging": "OVERRIDE", "logConfiguration": {"s3BucketName": f"card-issuer-log-archive-app-{self._region}",
+                                                               "s3EncryptionEnabled": True}}  # fmt: skip
+        recorded: dict[str, Any] = {"logging": "DEFAULT"} if self._role == "development" else logging
+        ecs.create_cluster(clusterName="payments", configuration={"executeCommandConfiguration": recorded})
+        router = {
+            "name": "log_router", "image": f"{self._account}.dkr.ecr.{self._region}.amazonaws.com/fluent-bit:3",
+            "essential": True, "memory": 64, "user": "0", "firelensConfiguration": {"type": "fluentbit"},
+        }  # fmt: skip
+        to_archive = {
+            "logDriver": "awsfirelens",
+            "options": {"Name": "firehose", "region": self._region, "delivery_stream": "application-logs"},
+        }
+        to_group = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/authorization", "awslogs-region": self._region}}
         for service in ("card-api", "external-api", "authorization"):
+            astray = self._role == "staging" and service == "authorization"
             definition = {
                 "name": service,
                 "image": f"{self._account}.dkr.ecr.{self._region}.amazonaws.com/{service}:1",
                 "essential": True,
                 "memory": 512,
                 "user": "10001",
-                "logConfiguration": {"logDriver": "awsfirelens"},
+                "logConfiguration": to_group if astray else to_archive,
             }
             made = ecs.register_task_definition(
                 family=service, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
-                containerDefinitions=[definition],
+                containerDefinitions=[definition, router],
             )["taskDefinition"]["taskDefinitionArn"]  # fmt: skip
             group = self._groups["service" if service == "authorization" else service]
             network = {"subnets": self._subnets["service"], "securityGroups": [group], "assignPublicIp": "DISABLED"}
@@ -219,7 +232,19 @@ class _Workload:
         rds.create_db_subnet_group(
             DBSubnetGroupName="payments", DBSubnetGroupDescription="payments", SubnetIds=self._subnets["database"]
         )
+        rds.create_db_cluster_parameter_group(
+            DBClusterParameterGroupName="payments", DBParameterGroupFamily="aurora-postgresql16", Description="payments"
+        )
+        values = {"rds.force_ssl": "1", "shared_preload_libraries": "pgaudit", "pgaudit.log": "all"}
+        rds.modify_db_cluster_parameter_group(
+            DBClusterParameterGroupName="payments",
+            Parameters=[
+                {"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"}
+                for name, value in values.items()
+            ],
+        )
         rds.create_db_cluster(
+            DBClusterParameterGroupName="payments",
             DBClusterIdentifier="payments",
             Engine="aurora-postgresql",
             MasterUsername="administrator",
@@ -236,9 +261,12 @@ class _Workload:
         api.create_vpc_link(name="to-services", targetArns=[balancers[0]["LoadBalancerArn"]])
         self._client("apigatewayv2").create_api(Name=f"{self._role}-partners", ProtocolType="HTTP")
         if self._role == "production":
-            self._distribution(str(rest["id"]))
+            self._distribution(str(rest["id"]), f"card-issuer-log-archive-app-{self._region}.s3.amazonaws.com")
+        if self._role == "staging":
+            distribution = self._distribution(str(rest["id"]), None)
+            self._issuer.plant("staging", "global", "PCI_CDN_LOG_DELIVERED", distribution, "no access log", False)
 
-    def _distribution(self, api_id: str) -> None:
+    def _distribution(self, api_id: str, log_bucket: str | None) -> str:
         origin = {
             "Id": "api",
             "DomainName": f"{api_id}.execute-api.{self._region}.amazonaws.com",
@@ -251,15 +279,18 @@ class _Workload:
         }
         behaviour = {"TargetOriginId": "api", "ViewerProtocolPolicy": "redirect-to-https", "MinTTL": 0,
                      "ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "none"}}}  # fmt: skip
-        self._client("cloudfront").create_distribution(
+        log = {"Enabled": bool(log_bucket), "IncludeCookies": False, "Bucket": log_bucket or "", "Prefix": "cdn/"}
+        made = self._client("cloudfront").create_distribution(
             DistributionConfig={
                 "CallerReference": "portal",
                 "Comment": "card holder portal",
                 "Enabled": True,
                 "Origins": {"Quantity": 1, "Items": [origin]},
                 "DefaultCacheBehavior": behaviour,
+                "Logging": log,
             }
         )
+        return str(made["Distribution"]["Id"])
 
 
 def _tags(**tags: str) -> list[dict[str, str]]:

@@ -1,0 +1,148 @@
+"""PCI_SECURITY_GROUP_INGRESS_LIMITED: traffic entering a security group stays within the flows of its tier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pci_config.egress import TIER_TAG, UNTAGGED_POLICIES
+from pci_config.ingress import ADMIN_PORTS, IngressDemands, described, exposed_admin_ports, gravest_first, judged_ingress
+from pci_config.network import (
+    ALL_PORTS,
+    ALL_PROTOCOLS,
+    Entry,
+    MalformedEntryError,
+    MalformedFlowError,
+    entries_of,
+    port_range,
+)
+from pci_config.network_facts import GROUP, GROUP_LOOKUPS, FactSurroundings
+from pci_config.rule import (
+    MAX_ANNOTATION_CHARACTERS,
+    Facts,
+    Finding,
+    Item,
+    NotAssessed,
+    PciRule,
+    RuleInputError,
+    bounded,
+    choice,
+    compliant,
+    counted,
+    non_compliant,
+    not_applicable,
+    ports,
+    required,
+    tags_of,
+)
+from pci_config.settings import Flow
+
+SUFFIX = " [PCI 1.3.1]"
+
+
+@dataclass(frozen=True, slots=True)
+class IngressParameters:
+    untagged_policy: str = choice("deny-internet", UNTAGGED_POLICIES)
+    internet_ports: tuple[int, ...] = ports()
+    admin_ports: tuple[int, ...] = ports(ADMIN_PORTS)
+
+
+class PciSecurityGroupIngressLimited(PciRule):
+    """Every ingress entry of a security group lies within a flow that its tier allows.
+
+    PCI DSS 4.0.1: 1.3.1, 1.4.2. 3.2.1: 1.2.1, 1.3.1, 1.3.2. Source: EC2 API reference, IpPermission; NetworkTiers of rdk.json.
+
+    | group | verdict |
+    |---|---|
+    | no ingress entries | compliant |
+    | tier tag `pci:tier` known | each entry inside one allowed flow (protocol, ports and addresses), else non-compliant |
+    | tier tag unknown | non-compliant |
+    | no tier tag, `UntaggedPolicy` deny-internet | no entry from a globally routable address, except on `InternetPorts` |
+    | no tier tag, deny-all | no entry at all |
+    | no tier tag, ignore | not applicable |
+
+    What opens one of `AdminPorts` to the internet is named first. A prefix list counts with the entries it has at that moment:
+    when they change, AWS Config does not ask again.
+    """
+
+    resource_types = (GROUP,)
+    parameters = IngressParameters
+    lookups = GROUP_LOOKUPS
+
+    def decide(self, item: Item, parameters: IngressParameters, facts: Facts) -> Finding:
+        entries, around = _read(item, facts)
+        tiers = facts.scope.settings.network_tiers
+        if around.tier is None and parameters.untagged_policy == "ignore":
+            return not_applicable(f"no {TIER_TAG} tag, and UntaggedPolicy is ignore")
+        if around.tier is not None and around.tier not in tiers:
+            known = ", ".join(sorted(tiers)) or "none"
+            problem = f"tag {TIER_TAG} names the unknown tier {bounded(around.tier, 60)!r}; correct it; known: {known}"
+            return non_compliant(counted([problem], "problem", SUFFIX))
+        demands = IngressDemands(tiers, parameters.untagged_policy, parameters.internet_ports, parameters.admin_ports)
+        try:
+            judgement = judged_ingress(entries, around.tier, demands, around)
+        except (MalformedEntryError, MalformedFlowError) as error:
+            raise RuleInputError(f"{around.group_id}: {error}") from None
+        if judgement.excess:
+            return non_compliant(_objection(judgement.excess, around, demands))
+        if judgement.doubts:
+            raise NotAssessed(judgement.doubts[0])
+        return compliant(_reason(len(entries), around.tier, demands))
+
+
+def _read(item: Item, facts: Facts) -> tuple[list[Entry], FactSurroundings]:
+    group_id = required(item, "configuration.groupId", str)
+    required(item, "tags", Mapping)  # without tags nobody knows the tier
+    around = FactSurroundings(
+        group_id,
+        required(item, "awsAccountId", str),
+        required(item, "configuration.vpcId", str),
+        tags_of(item).get(TIER_TAG),
+        facts,
+    )
+    try:
+        return entries_of(required(item, "configuration.ipPermissions", list)), around
+    except MalformedEntryError as error:
+        raise RuleInputError(f"{group_id}: configuration.ipPermissions: {error}") from None
+
+
+def _objection(excess: Sequence[Entry], around: FactSurroundings, demands: IngressDemands) -> str:
+    worst, *others = gravest_first(excess, demands.admin_ports)
+    foreign = f" of account {worst.owner}" if worst.owner not in ("", around.account_id) else ""
+    head = f"{_called_out(worst, demands)}{described(worst)}{foreign}; "
+    if around.tier is None:
+        allowed = "none" if demands.untagged == "deny-all" else "none from the internet" + _on_ports(demands)
+        problem = f"{head}a group without the tag {TIER_TAG} may have {allowed}; revoke it or tag the group"
+    else:
+        advice = "; revoke it or widen NetworkTiers in rdk.json"
+        room = MAX_ANNOTATION_CHARACTERS - len(f"999 ingress entries; first: {head}{advice}{SUFFIX}")
+        problem = head + bounded(f"tier {around.tier!r} allows {_flows(demands.tiers[around.tier].ingress)}", room) + advice
+    return counted([problem, *map(described, others)], "ingress entry", SUFFIX)
+
+
+def _called_out(entry: Entry, demands: IngressDemands) -> str:
+    exposed = exposed_admin_ports(entry, demands.admin_ports)
+    return f"administration ({bounded(', '.join(map(str, exposed)), 12)}) open to the internet: " if exposed else ""
+
+
+def _flows(flows: Sequence[Flow]) -> str:
+    return ", ".join(
+        ("all protocols" if flow.protocol == ALL_PROTOCOLS else flow.protocol)
+        + ("" if flow.ports == ALL_PORTS else f" {port_range(flow.ports)}")
+        + f" from {'/'.join(flow.peers)}"
+        for flow in flows
+    ) or "no ingress"  # fmt: skip
+
+
+def _on_ports(demands: IngressDemands) -> str:
+    return f" except on {bounded(', '.join(map(str, demands.internet_ports)), 20)}" if demands.internet_ports else ""
+
+
+def _reason(count: int, tier: str | None, demands: IngressDemands) -> str:
+    if not count:
+        return "no ingress entries"
+    entries = "1 ingress entry" if count == 1 else f"{count} ingress entries"
+    return f"{entries} within tier {tier!r}" if tier else f"{entries}, none open to the internet{_on_ports(demands)}"
+
+
+lambda_handler = PciSecurityGroupIngressLimited.as_lambda_handler()

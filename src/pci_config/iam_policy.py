@@ -1,0 +1,370 @@
+"""Policies in IAM's language, parsed in full, and what rules ask of them: who may do something, from which accounts, with MFA?
+
+Sources: IAM User Guide, "IAM JSON policy element reference" (Principal, NotPrincipal, Condition operators, multivalued keys)
+and "Policy evaluation logic". Where a request is known in part only, an Allow counts as soon as it may apply and a Deny only
+when it surely does: a doubt never closes a way in. What is not understood is a PolicyError. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import unquote
+
+Context = Mapping[str, str | None]  # condition key in small letters to its value; None: absent. Keys not named are unknown.
+NO_MFA_DEVICE: Context = {"aws:multifactorauthpresent": "false", "aws:multifactorauthage": None}
+NO_MFA_KEYS: Context = {"aws:multifactorauthpresent": None, "aws:multifactorauthage": None}  # long-term access keys
+
+_POLICY_MEMBERS = {"Version", "Id", "Statement"}
+_STATEMENT_MEMBERS = {"Sid", "Effect", "Condition"} | {
+    prefix + name for prefix in ("", "Not") for name in ("Principal", "Action", "Resource")
+}
+_COMPARED = "Equals NotEquals LessThan LessThanEquals GreaterThan GreaterThanEquals"
+_OPERATORS = {
+    *["StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike"],
+    *["Bool", "BinaryEquals", "IpAddress", "NotIpAddress", "ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike", "Null"],
+    *(kind + comparison for kind in ("Numeric", "Date") for comparison in _COMPARED.split()),
+}
+_OPERATOR = re.compile(r"(?:(ForAnyValue|ForAllValues):)?(\w+?)(IfExists)?")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_UNIQUE_ID = re.compile(r"A[A-Z0-9]{3}[A-Z0-9]{12,124}")
+_PRINCIPAL_ARN = re.compile(
+    r"arn:[a-z-]+:(?:iam::(?:[0-9]{12}|cloudfront):(?:root|(?:user|role)/.+)|sts::[0-9]{12}:(?:assumed-role|federated-user)/.+)"
+)
+
+
+class PolicyError(ValueError):
+    """The policy cannot be understood, so it cannot be judged; the message names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`kind` is AWS, Service, Federated, CanonicalUser, or `*` for everyone. An account's root ARN is kept as its id."""
+
+    kind: str
+    value: str
+
+    def __str__(self) -> str:
+        return "everyone" if self.value == "*" else self.value
+
+    @property
+    def entity(self) -> str:
+        """anyone, account, root's users and roles (user, role, assumed-role, federated-user), deleted, or the kind."""
+        if self.value == "*":
+            return "anyone"
+        if self.kind != "AWS":
+            return self.kind
+        if _ACCOUNT.fullmatch(self.value):
+            return "account"
+        return self.value.split(":", 5)[5].split("/")[0] if self.value.startswith("arn:") else "deleted"
+
+    @property
+    def account(self) -> str | None:
+        """The account that the principal belongs to, where its name says so."""
+        part = self.value.split(":")[4] if self.value.startswith("arn:") else self.value
+        return part if self.kind in ("AWS", "Federated") and _ACCOUNT.fullmatch(part) else None
+
+    def includes(self, other: Principal) -> bool | None:
+        """Whether all that `other` stands for is included; None: a part of it, or one cannot say."""
+        if self.kind == "*" or self == other:
+            return True
+        account_kinds = ("AWS", "CanonicalUser")
+        if self.kind == "AWS" and self.value == "*":  # AWS documents it as everyone, too; sure only of accounts
+            return True if other.kind in account_kinds else None
+        if other.kind == "*" or other.entity == "anyone" or self.entity == "anyone":
+            return None if self.kind == other.kind or "*" in (self.kind, other.kind) or other.value == "*" else False
+        if {self.kind, other.kind} == set(account_kinds) or "deleted" in (self.entity, other.entity):
+            return None if {self.kind, other.kind} <= set(account_kinds) else False
+        if self.kind != other.kind or self.account != other.account or self.kind != "AWS":
+            return False
+        kinds = {self.entity, other.entity}
+        return None if "account" in kinds or kinds == {"role", "assumed-role"} else False
+
+
+EVERYONE = Principal("*", "*")
+HOLDER = Principal("holder", "whoever holds the policy")  # of an identity policy, which names no principal
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One key of a Condition block; `operator` is without qualifier and IfExists, `key` in small letters."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+    qualifier: str = ""
+    if_exists: bool = False
+
+    def holds(self, context: Context) -> bool | None:
+        """None when the context does not tell."""
+        if self.key not in context:
+            return None
+        value, negated = context[self.key], "Not" in self.operator
+        if self.operator == "Null":
+            return any((wanted.lower() == "true") == (value is None) for wanted in self.values)
+        if value is None and self.qualifier == "ForAnyValue":
+            return None if self.if_exists else False
+        if value is None:
+            return self.if_exists or self.qualifier == "ForAllValues" or negated
+        found = _any(_equals(self.operator.replace("Not", ""), wanted, value) for wanted in self.values)
+        return found if found is None or not negated else not found
+
+    @property
+    def demands_value(self) -> bool:
+        """Whether it holds only for requests that have the key, with one of the values."""
+        positive = self.operator != "Null" and "Not" not in self.operator
+        return positive and not self.if_exists and self.qualifier != "ForAllValues"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`actions`, `resources` and `principals` with True for the Not form; None where the statement has no such element."""
+
+    place: str
+    allows: bool
+    actions: tuple[tuple[str, ...], bool]
+    resources: tuple[tuple[str, ...], bool] | None
+    principals: tuple[tuple[Principal, ...], bool] | None
+    conditions: tuple[Condition, ...]
+
+    def subjects(self) -> tuple[Principal, ...]:
+        """Whom the statement is about, as it names them; everyone for NotPrincipal."""
+        if self.principals is None:
+            return (HOLDER,)
+        return (EVERYONE,) if self.principals[1] else self.principals[0]
+
+    def applies(self, subject: Principal, action: str, resource: str | None, context: Context) -> bool | None:
+        """Whether the statement applies to all such requests; None: to some, or one cannot say."""
+        answers = [_among(self.actions, lambda pattern: matches(pattern.lower(), action.lower()))]
+        if self.principals is not None:
+            answers.append(_among(self.principals, lambda principal: principal.includes(subject)))
+        if self.resources is not None:
+            answers.append(_among(self.resources, lambda pattern: matches(pattern, resource)) if resource else None)
+        answers += [condition.holds(context) for condition in self.conditions]
+        return False if False in answers else None if None in answers else True
+
+    def demanded(self, key: str) -> tuple[str, ...] | None:
+        """The values one of which the request's key must have; None when the statement does not insist on the key."""
+        found = [c.values for c in self.conditions if c.key == key.lower() and c.demands_value]
+        return min(found, key=len) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An Allow that may let `principal` do `action`, after every Deny that surely applies."""
+
+    principal: Principal
+    action: str
+    statement: Statement
+
+    def accounts(self) -> frozenset[str] | None:
+        """The accounts it comes from, by the principal's name or conditions; None when nothing limits them."""
+        if self.principal.account:
+            return frozenset({self.principal.account})
+        for key in ("aws:PrincipalAccount", "aws:PrincipalArn", "aws:SourceAccount", "aws:SourceArn"):
+            values = self.statement.demanded(key)
+            parts = [value.split(":")[4] if value.count(":") >= 5 else value for value in values or ()]
+            if parts and all(_ACCOUNT.fullmatch(part) for part in parts):
+                return frozenset(parts)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Statements of one policy, or of several that hold together."""
+
+    statements: tuple[Statement, ...]
+
+    def openings(self, *actions: str, resource: str | None = None, context: Context | None = None) -> tuple[Opening, ...]:
+        """Every way to one of the actions. Actions and resource may be patterns: what overlaps them is found."""
+        known = context or {}
+        return tuple(
+            Opening(subject, action, statement)
+            for action in actions
+            for statement in self.statements
+            if statement.allows
+            for subject in statement.subjects()
+            if statement.applies(subject, action, resource, known) is not False
+            and not self.denied(subject, action, resource, known)
+        )
+
+    def denied(self, subject: Principal, action: str, resource: str | None = None, context: Context | None = None) -> bool:
+        """Whether a Deny surely refuses all such requests."""
+        return any(s.applies(subject, action, resource, context or {}) for s in self.statements if not s.allows)
+
+    def openings_without_mfa(self, *actions: str, resource: str | None = None) -> tuple[Opening, ...]:
+        """Ways in that stay open without MFA: BoolIfExists lets requests pass that do not have the key at all."""
+        found = [o for how in (NO_MFA_KEYS, NO_MFA_DEVICE) for o in self.openings(*actions, resource=resource, context=how)]
+        return tuple(dict.fromkeys(found))
+
+
+def matches(pattern: str, asked: str) -> bool | None:
+    """Whether a policy's pattern covers all of `asked` (text or pattern); None: it covers a part, or has variables."""
+    if _meet(pattern, asked, whole=True) and "${" not in pattern:
+        return True
+    return None if _meet(re.sub(r"\$\{[^}]*\}", "*", pattern), asked, whole=False) else False
+
+
+def _meet(pattern: str, asked: str, *, whole: bool) -> bool:
+    """Two texts with wildcards: one spelling of both, or (`whole`) the pattern spells whatever `asked` may be."""
+    pending, seen = [(0, 0)], set()
+    while pending:
+        here = i, j = pending.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        mine, other = pattern[i : i + 1], asked[j : j + 1]
+        if not mine and not other:
+            return True
+        wild = mine == "*" or (other == "*" and not whole)
+        if wild:
+            pending += [(i + 1, j)] * bool(mine and (mine == "*" or other == "*")) + [(i, j + 1)] * bool(other)
+        elif mine and other and (mine == other or (mine == "?" and other != "*") or (other == "?" and not whole)):
+            pending.append((i + 1, j + 1))
+    return False
+
+
+def _any(answers: Iterable[bool | None]) -> bool | None:
+    found = set(answers)
+    return True if True in found else None if None in found else False
+
+
+def _among(listed: tuple[Sequence[Any], bool], includes: Callable[[Any], bool | None]) -> bool | None:
+    found = _any(map(includes, listed[0]))
+    return found if found is None or not listed[1] else not found
+
+
+def _equals(operator: str, wanted: str, value: str) -> bool | None:
+    if "${" in wanted:
+        return None
+    match operator:
+        case "StringEquals":
+            return wanted == value
+        case "StringEqualsIgnoreCase" | "Bool":
+            return wanted.lower() == value.lower()
+        case "StringLike":
+            return _meet(wanted, value, whole=True)
+        case "ArnEquals" | "ArnLike":  # the wildcards stay inside a part of the ARN
+            parts = list(zip(wanted.split(":", 5), value.split(":", 5), strict=False))
+            return len(parts) == 6 and all(_meet(part, found, whole=True) for part, found in parts)
+        case _:
+            return None
+
+
+# ------------------------------------------------------------------------------------------------------------- parsing
+
+
+def parse_policy(
+    document: Any, where: str = "policy", principals: Literal["required", "refused", "either"] = "either"
+) -> Policy:
+    """The policy from URL-encoded text, JSON text or an object. `principals`: resource-based policies require them,
+    identity policies refuse them. Raises PolicyError."""
+    if isinstance(document, str):
+        document = _loaded(unquote(document) if document.lstrip().startswith("%") else document, where)
+    _known(document, _POLICY_MEMBERS, where)
+    if document.get("Version", "2008-10-17") not in ("2008-10-17", "2012-10-17"):
+        raise PolicyError(f"{where}: Version {document['Version']!r} is not known")
+    statements = document.get("Statement")
+    statements = statements if isinstance(statements, list) else [statements]
+    if not statements:
+        raise PolicyError(f"{where}: Statement is empty")
+    return Policy(tuple(_statement(s, f"{where}: Statement[{i}]", principals) for i, s in enumerate(statements)))
+
+
+def _loaded(text: str, where: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise PolicyError(f"{where}: a member is given twice among {', '.join(name for name, _ in pairs)}")
+        return dict(pairs)
+
+    try:
+        return json.loads(text, object_pairs_hook=once)
+    except (RecursionError, json.JSONDecodeError) as error:
+        raise PolicyError(f"{where} is not JSON: {error}") from None
+
+
+def _statement(found: Any, place: str, principals: str) -> Statement:
+    _known(found, _STATEMENT_MEMBERS, place)
+    if found.get("Effect") not in ("Allow", "Deny"):
+        raise PolicyError(f"{place}: Effect is {found.get('Effect')!r}, neither Allow nor Deny")
+    actions = _either(found, "Action", place, _texts)
+    if actions is None:
+        raise PolicyError(f"{place}: there is neither Action nor NotAction")
+    for action in actions[0]:
+        if not re.fullmatch(r"\*|[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+", action):
+            raise PolicyError(f"{place}: {action!r} is no action")
+    named = _either(found, "Principal", place, _principals)
+    if (named is None) == (principals == "required") and principals != "either":
+        raise PolicyError(f"{place}: Principal is " + ("missing" if named is None else "not expected in this kind of policy"))
+    resources = _either(found, "Resource", place, _texts)
+    conditions = _conditions(found["Condition"], f"{place}: Condition") if "Condition" in found else ()
+    return Statement(place, found["Effect"] == "Allow", actions, resources, named, conditions)
+
+
+def _either(found: Mapping[str, Any], name: str, place: str, read: Callable[[Any, str], Any]) -> Any:
+    """The element or its Not form, as (values, is the Not form); None when there is neither."""
+    present = [form for form in (name, "Not" + name) if form in found]
+    if len(present) == 2:
+        raise PolicyError(f"{place}: {name} and Not{name} exclude each other")
+    return (read(found[present[0]], f"{place}: {present[0]}"), present[0] != name) if present else None
+
+
+def _texts(value: Any, place: str) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(entry, str) and entry for entry in values):
+        raise PolicyError(f"{place} is neither a text nor a list of texts")
+    return tuple(values)
+
+
+def _known(found: Any, names: set[str], place: str) -> None:
+    if not isinstance(found, Mapping):
+        raise PolicyError(f"{place} is {type(found).__name__}, not an object")
+    if unknown := [name for name in found if name not in names]:
+        raise PolicyError(f"{place}: {unknown[0]!r} is not known here")
+
+
+def _principals(value: Any, place: str) -> tuple[Principal, ...]:
+    if value == "*":
+        return (EVERYONE,)
+    _known(value, {"AWS", "Service", "Federated", "CanonicalUser"}, place)
+    if not value:
+        raise PolicyError(f"{place} is empty")
+    return tuple(_principal(kind, text, place) for kind, named in value.items() for text in _texts(named, f"{place}.{kind}"))
+
+
+def _principal(kind: str, text: str, place: str) -> Principal:
+    if text != "*" and re.search(r"[*?]|\$\{", text):
+        raise PolicyError(f"{place}: {text!r} has a wildcard; a principal is named in full or is '*'")
+    if kind == "AWS" and text != "*":
+        if not any(form.fullmatch(text) for form in (_ACCOUNT, _UNIQUE_ID, _PRINCIPAL_ARN)):
+            raise PolicyError(f"{place}: {text!r} is no principal of an AWS account")
+        text = text.split(":")[4] if text.endswith(":root") else text
+    return Principal(kind, text)
+
+
+def _conditions(found: Any, place: str) -> tuple[Condition, ...]:
+    if not isinstance(found, Mapping):
+        raise PolicyError(f"{place} is {type(found).__name__}, not an object")
+    conditions = []
+    for name, keys in found.items():
+        form = _OPERATOR.fullmatch(name) if isinstance(name, str) else None
+        if not form or form[2] not in _OPERATORS or (form[2] == "Null" and (form[1] or form[3])):
+            raise PolicyError(f"{place}: operator {name!r} is not known")
+        if not isinstance(keys, Mapping) or not all(isinstance(key, str) for key in keys):
+            raise PolicyError(f"{place}.{name} is not an object of condition keys")
+        for key, value in keys.items():
+            values = _values(value, f"{place}.{name}.{key}")
+            if form[2] in ("Bool", "Null") and not {entry.lower() for entry in values} <= {"true", "false"}:
+                raise PolicyError(f"{place}.{name}.{key} is neither true nor false")
+            conditions.append(Condition(form[2], key.lower(), values, form[1] or "", bool(form[3])))
+    return tuple(conditions)
+
+
+def _values(value: Any, place: str) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(entry, str | bool | int | float) for entry in values):
+        raise PolicyError(f"{place} is neither a value nor a list of values")
+    return tuple(str(entry).lower() if isinstance(entry, bool) else str(entry) for entry in values)

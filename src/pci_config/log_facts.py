@@ -1,0 +1,98 @@
+"""What rules on logs look up: Firehose streams and subscriptions, as `pci_config.log_destination` asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pci_config.log_destination import Place, Stream, Subscription, described_stream, policy_subscription
+from pci_config.rule import Clients, Facts, ItemIndex, Lookup, NotAssessed, RuleInputError, Scope
+
+FIREHOSE = "AWS::KinesisFirehose::DeliveryStream"
+
+
+def place_of(facts: Facts, region: str | None = None) -> Place:
+    """The place of the item that is judged. CloudFront's logs are in us-east-1, say: then `region` is given."""
+    scope = facts.scope
+    return Place(scope.account_id, region or scope.region, scope.settings)
+
+
+class DeliveryStream(Lookup[Stream | None]):
+    """A Firehose stream by Region and name."""
+
+    actions = ("firehose:DescribeDeliveryStream",)
+    resource_types = (FIREHOSE,)
+
+    @classmethod
+    def live(cls, clients: Clients, scope: Scope, *key: str) -> Stream | None:
+        region, name = key
+        try:
+            described = clients.build_client("firehose", region).describe_delivery_stream(DeliveryStreamName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                return None
+            raise
+        return described_stream(described["DeliveryStreamDescription"])
+
+    @classmethod
+    def recorded(cls, items: ItemIndex, scope: Scope, *key: str) -> Stream | None:
+        """Items may lack the destination (some kinds are write-only in the type's schema): then it is not known."""
+        region, name = key
+        for item in items.find(FIREHOSE, scope.account_id, region):
+            configuration: Mapping[str, Any] = item.get("configuration") or {}
+            if configuration.get("DeliveryStreamName") != name:
+                continue
+            s3 = configuration.get("ExtendedS3DestinationConfiguration") or {}
+            if not s3.get("BucketARN"):
+                raise NotAssessed(f"the recorded item of Firehose {name} does not show its destination")
+            return Stream(name, "ACTIVE", str(s3["BucketARN"]).rpartition(":::")[2])
+        return None
+
+
+class Subscriptions(Lookup[Sequence[Subscription]]):
+    """Everything that takes events out of a log group, by Region and name. AWS Config records none of it."""
+
+    actions = ("logs:DescribeSubscriptionFilters", "logs:DescribeAccountPolicies")
+
+    @classmethod
+    def live(cls, clients: Clients, scope: Scope, *key: str) -> Sequence[Subscription]:
+        region, name = key
+        logs = clients.build_client("logs", region)
+        found = []
+        try:
+            for page in logs.get_paginator("describe_subscription_filters").paginate(logGroupName=name):
+                found += [
+                    Subscription(each["filterName"], each["destinationArn"], each.get("filterPattern") or "")
+                    for each in page["subscriptionFilters"]
+                ]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return []  # a group that does not exist sends nothing on
+        policies = logs.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY").get("accountPolicies", [])
+        for policy in policies:
+            try:
+                subscription = policy_subscription(policy, name)
+            except (KeyError, ValueError) as error:
+                raise RuleInputError(f"account-level subscription policy: {error}") from None
+            found += [subscription] if subscription else []
+        return found
+
+
+class LookedUp:
+    """`Surroundings` answered by lookups."""
+
+    def __init__(self, facts: Facts, region: str | None = None) -> None:
+        self._facts = facts
+        self._region = region or facts.scope.region
+
+    def stream(self, name: str) -> Stream | None:
+        return self._facts.get(DeliveryStream, self._region, name)
+
+    def subscriptions(self, log_group: str) -> Sequence[Subscription]:
+        return self._facts.get(Subscriptions, self._region, log_group)
+
+
+LOG_LOOKUPS: tuple[type[Lookup[Any]], ...] = (DeliveryStream, Subscriptions)

@@ -1,0 +1,68 @@
+"""The network of the sample issuer: what may enter, where traffic is routed, and what API Gateway reaches, with mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pci_config.sandbox.organization_network import CIDRS, tcp
+
+if TYPE_CHECKING:
+    from pci_config.rdk_json import RdkJson
+    from pci_config.sandbox.organization import Issuer
+    from pci_config.sandbox.server import MotoServer
+
+INGRESS = "PCI_SECURITY_GROUP_INGRESS_LIMITED"
+
+
+def build(server: MotoServer, issuer: Issuer, rdk_json: RdkJson) -> None:
+    region = rdk_json.settings.home_region
+    for role in CIDRS:
+        network = _Network(server, issuer, role, region)
+        network.ingress()
+
+
+class _Network:
+    """What `organization_network` built of one account, found again by name."""
+
+    def __init__(self, server: MotoServer, issuer: Issuer, role: str, region: str) -> None:
+        self._clients = server.clients(issuer.accounts[role], region)
+        self._issuer, self._role, self._region, self._cidr = issuer, role, region, CIDRS[role]
+        self._ec2: Any = self._clients.build_client("ec2")
+        (vpc,) = self._ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"{role}-payments"]}])["Vpcs"]
+        self._vpc = str(vpc["VpcId"])
+        groups = self._ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self._vpc]}])["SecurityGroups"]
+        self._groups = {str(group["GroupName"]): group for group in groups}
+
+    def _plant(self, rule: str, resource_id: str, why: str) -> None:
+        self._issuer.plant(self._role, self._region, rule, resource_id, why, fixable=False)
+
+    # ------------------------------------------------------------------------------------------------ security groups
+
+    def ingress(self) -> None:
+        """Every tier takes what it may; then the mistakes."""
+        self._take("dmz-main", [tcp(443, "0.0.0.0/0")])
+        self._take("service-main", [self._from("-1", "card-api-main", "external-api-main")])
+        for name in {"database-main", "database-replica"} & self._groups.keys():
+            self._take(name, [self._from("tcp", "service-main", port=5432)])
+        if self._role == "production":
+            self._add("dmz-main", tcp(8443, "203.0.113.0/28"), "a partner's test port was left open beside 443")
+        if self._role == "staging":
+            self._add("database-replica", tcp(5432, self._cidr), "the whole VPC reaches a database")
+        if self._role == "development":
+            self._add("playground", tcp(22, "0.0.0.0/0"), "SSH from everywhere, no tier")
+            self._plant(INGRESS, self._groups["typo"]["GroupId"], "a tier that does not exist")
+
+    def _take(self, name: str, permissions: list[dict[str, Any]]) -> None:
+        group = self._groups[name]
+        self._ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+        self._ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=permissions)
+
+    def _add(self, name: str, permission: dict[str, Any], why: str) -> None:
+        group_id = self._groups[name]["GroupId"]
+        self._ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[permission])
+        self._plant(INGRESS, group_id, why)
+
+    def _from(self, protocol: str, *names: str, port: int | None = None) -> dict[str, Any]:
+        pairs = [{"GroupId": self._groups[name]["GroupId"]} for name in names]
+        ports = {} if port is None else {"FromPort": port, "ToPort": port}
+        return {"IpProtocol": protocol, **ports, "UserIdGroupPairs": pairs}

@@ -64,7 +64,8 @@ class PciCdnLogDelivered(PciRule):
     """Every enabled distribution writes access logs, legacy or v2, that end in the archive.
 
     PCI DSS 4.0.1: 10.2.1. 3.2.1: 10.1, 10.2. Source: CloudFront developer guide, standard logging (legacy: a bucket in the
-    item; v2: CloudWatch Logs deliveries in us-east-1, which the item does not show).
+    item; v2: CloudWatch Logs deliveries in us-east-1, which the item does not show). AWS Config records distributions in
+    us-east-1 only: the rule is part of the regional pack, and in other Regions there is nothing for it to judge.
 
     | distribution | verdict |
     |---|---|

@@ -35,7 +35,7 @@ def folder(tmp_path: Path, root: Path, sample: Callable[[str], Any]) -> Path:
 def assess(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.chdir(folder)
 
-    def run(*arguments: str, rules: str = "PCI_SECURITY*") -> Any:
+    def run(*arguments: str, rules: str = "PCI_SECURITY_GROUP_EGRESS*") -> Any:
         return CliRunner().invoke(app, ["assess", "--rules", rules, *arguments])
 
     return run

@@ -78,9 +78,13 @@ def members(value: Any, prefix: str = "") -> set[str]:
 
 # Recorded only where they are set, which they are not in the sample; and what moto's answers have beyond the API's
 NOT_IN_THE_SAMPLE = {
+    "AWS::ApiGateway::Stage": ".description",
     "AWS::CloudFront::Distribution": ".activeTrusted .distributionConfig",
+    "AWS::EC2::FlowLog": ".deliverLogsPermissionArn .logGroupName",
+    "AWS::ECS::Cluster": ".Configuration.ExecuteCommandConfiguration.LogConfiguration.",
     "AWS::ElasticLoadBalancingV2::Listener": ".DefaultActions[].RedirectConfig",
     "AWS::RDS::DBCluster": ".publiclyAccessible",
+    "AWS::S3::Bucket": ".BucketTaggingConfiguration.tagSets[].tags.",  # the user's own keys
 }
 
 

@@ -136,9 +136,10 @@ def _relationship(entry: Mapping[str, Any]) -> dict[str, Any]:
 def selected(text: str, resource_type: str | None = None) -> tuple[dict[str, Any], list[str]]:
     """A result of Select(Aggregate)ResourceConfig in event form, and the paths at which it may differ from the event.
 
-    A query gives every number as a float, drops nulls and wraps some plain values as `{"value": x}`. Numbers come back exactly,
-    except very large ones. Nulls stay away: rules take an absent member as they take null. Wrapped values come back exactly where
-    the type is known to wrap; elsewhere the path is named, for the caller to ask another API. Raises ItemFormError.
+    A query gives every number as a float, drops nulls and wraps some plain values as `{"value": x}`. Numbers come back
+    exactly, except very large ones. Nulls stay away: rules take an absent member as they take null. Wrapped values come back
+    exactly where the type is known to wrap; elsewhere the path is named, so that the caller asks another API. Raises
+    ItemFormError.
     """
     raw = _loads(text, "result")
     if not isinstance(raw, Mapping):

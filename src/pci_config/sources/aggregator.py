@@ -89,8 +89,9 @@ def assess_aggregator(
 ) -> Assessment:
     """Assess everything that the aggregator holds. Raises SourceError when it cannot be used at all."""
     calls = calls or Patient(_client(plan))
-    _must_exist(calls, plan, judge)
+    described = _described(calls, plan)
     sources = _sources(calls, plan, judge)
+    sources.problems += _left_out(described, judge)
     holdings = read_holdings(calls, plan.name, judge.needed_types, plan.workers, progress)
     index = AggregatorIndex(holdings, sources.doubtful)
     results: list[Result] = []
@@ -116,8 +117,8 @@ def _client(plan: AggregatorPlan) -> Any:
         raise SourceError(f"no usable AWS credentials ({error}): sign in, or name a profile with --profile") from None
 
 
-def _must_exist(calls: Patient, plan: AggregatorPlan, judge: Judge) -> None:
-    """The aggregator is there, and it is not told to leave out what the rules judge."""
+def _described(calls: Patient, plan: AggregatorPlan) -> Mapping[str, Any]:
+    """The aggregator itself. Raises SourceError when it is not there."""
     try:
         pages = list(calls.pages("describe_configuration_aggregators"))
     except NoCredentialsError as error:
@@ -128,11 +129,17 @@ def _must_exist(calls: Patient, plan: AggregatorPlan, judge: Judge) -> None:
     if plan.name not in known:
         there = f"there: {', '.join(sorted(known))}" if known else "there is none"
         raise SourceError(f"no aggregator {plan.name!r} in {plan.region} of this account ({there}); see --region and --profile")
-    match known[plan.name].get("AggregatorFilters"):
+    described: Mapping[str, Any] = known[plan.name]
+    return described
+
+
+def _left_out(described: Mapping[str, Any], judge: Judge) -> list[str]:
+    """What the aggregator is told not to collect, of what the rules judge or look up."""
+    match described.get("AggregatorFilters"):
         case {"ResourceType": {"Type": "INCLUDE", "Value": list(included)}}:
-            left_out = sorted(judge.needed_types - set(included))
-            if left_out:
-                raise SourceError(f"aggregator {plan.name} is told to collect other types only; it lacks {', '.join(left_out)}")
+            lacking = sorted(judge.needed_types - set(included))
+            return [f"its filter leaves out {', '.join(lacking)}"] if lacking else []
+    return []
 
 
 def _sources(calls: Patient, plan: AggregatorPlan, judge: Judge) -> Sources:
@@ -169,14 +176,15 @@ def _add_status(sources: Sources, status: Mapping[str, Any], regions: Sequence[s
     of_account = status.get("SourceType") == "ACCOUNT"
     if of_account and region in regions:
         sources.collected.add((account, region))
-    if state == "SUCCEEDED" or (of_account and region not in regions):
+    if state == "SUCCEEDED":
         return
     told = ": ".join(status[name] for name in ("LastErrorCode", "LastErrorMessage") if status.get(name))
     what = f"account {account} in {region}" if of_account else f"organization {account} in {region}"
     why = "its data is not the most recent" if state == "OUTDATED" else f"its last update is {state}"
-    sources.problems.append(f"{what}: {why}" + (f" ({told})" if told else ""))
     if of_account:
         sources.doubtful[account, region] = why
+    if region in regions or not of_account:  # elsewhere nothing is meant to be
+        sources.problems.append(f"{what}: {why}" + (f" ({told})" if told else ""))
 
 
 def _empty(calls: Patient, plan: AggregatorPlan, sources: Sources, regions: Sequence[str]) -> list[Place]:

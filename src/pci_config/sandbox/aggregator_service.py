@@ -23,11 +23,7 @@ LARGEST_PAGE = 100
 DEFAULT_QUERY_PAGE = 25
 LARGEST_COUNT_PAGE = 1000
 LARGEST_BATCH = 100
-GROUPS: dict[str, Callable[[str, str, Mapping[str, Any]], str]] = {
-    "RESOURCE_TYPE": lambda account, region, item: str(item["resourceType"]),
-    "ACCOUNT_ID": lambda account, region, item: account,
-    "AWS_REGION": lambda account, region, item: region,
-}
+FILTERS = {"ResourceType": "RESOURCE_TYPE", "AccountId": "ACCOUNT_ID", "Region": "AWS_REGION"}
 
 Place = tuple[str, str]  # account, Region
 
@@ -133,13 +129,14 @@ def list_aggregate_discovered_resources(self: Any) -> str:
 def get_aggregate_discovered_resource_counts(self: Any) -> str:
     request = _request(self, "GetAggregateDiscoveredResourceCounts")
     filters = request.get("Filters") or {}
-    wanted = {"ResourceType": "RESOURCE_TYPE", "AccountId": "ACCOUNT_ID", "Region": "AWS_REGION"}
-    held = [
-        entry for entry in _held(self, request) if all(GROUPS[wanted[name]](*entry) == value for name, value in filters.items())
+    entries = [
+        {"RESOURCE_TYPE": item["resourceType"], "ACCOUNT_ID": account, "AWS_REGION": region}
+        for account, region, item in _held(self, request)
     ]
+    held = [entry for entry in entries if all(entry[FILTERS[name]] == value for name, value in filters.items())]
     if "GroupByKey" not in request:
         return json.dumps({"TotalDiscoveredResources": len(held)})
-    counts = Counter(GROUPS[request["GroupByKey"]](*entry) for entry in held)
+    counts = Counter(entry[request["GroupByKey"]] for entry in held)
     groups = [{"GroupName": name, "ResourceCount": counts[name]} for name in sorted(counts)]
     page, more = _page(request, groups, LARGEST_COUNT_PAGE, LARGEST_COUNT_PAGE)
     return json.dumps(

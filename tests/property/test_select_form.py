@@ -169,9 +169,7 @@ def test_a_null_anywhere_gives_no_other_verdict(rule: str, name: str) -> None:
                 assert (compliance, annotation) == expected, path
 
 
-JUNK = st.sampled_from(
-    [None, "", "x", 0, -1, 3.5, 2**60, True, [], {}, ["x"], {"x": 1}, {"value": "x"}, [{"value": "x"}]]
-)
+JUNK = st.sampled_from([None, "", "x", 0, -1, 3.5, 2**60, True, [], {}, ["x"], {"x": 1}, {"value": "x"}, [{"value": "x"}]])
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

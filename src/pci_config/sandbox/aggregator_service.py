@@ -33,13 +33,15 @@ class Faults:
     """What goes wrong with the aggregators of one account and Region.
 
     throttled: asked before every answer, with the operation and the request; failing: sources of which nothing comes, with
-    status, error code and message; unqueried: types that queries know nothing of; withheld: ids that are listed and not given.
+    status, error code and message; unqueried: types that queries know nothing of; withheld: ids that are listed and not given;
+    overcounted: how many more of a type are counted than are there, by account and type.
     """
 
     throttled: Callable[[str, Mapping[str, Any]], bool] = lambda _operation, _request: False
     failing: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
     unqueried: set[str] = field(default_factory=set)
     withheld: set[str] = field(default_factory=set)
+    overcounted: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def faults(account_id: str, region: str) -> Faults:
@@ -133,6 +135,8 @@ def get_aggregate_discovered_resource_counts(self: Any) -> str:
         {"RESOURCE_TYPE": item["resourceType"], "ACCOUNT_ID": account, "AWS_REGION": region}
         for account, region, item in _held(self, request)
     ]
+    for (account, kind), number in _faults(self).overcounted.items():
+        entries += [{"RESOURCE_TYPE": kind, "ACCOUNT_ID": account, "AWS_REGION": self.region}] * number
     held = [entry for entry in entries if all(entry[FILTERS[name]] == value for name, value in filters.items())]
     if "GroupByKey" not in request:
         return json.dumps({"TotalDiscoveredResources": len(held)})

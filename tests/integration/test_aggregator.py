@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -526,6 +528,29 @@ def test_usage_errors(run: Callable[..., Any], arguments: tuple[str, ...], messa
     ended = run(*arguments)
     assert (ended.exit_code, message in ended.output) == (2, True), ended.output
     assert "Traceback" not in ended.output
+
+
+def test_the_examples_of_the_documentation_run(
+    run: Callable[..., Any], root: Path, tmp_path: Path, sample: Callable[[str], Any]
+) -> None:
+    both_hold_something(sample)
+    (tmp_path / "tests").symlink_to(root / "tests")
+    text = (root / "docs" / "assess.md").read_text("utf-8")
+    examples = [shlex.split(line) for line in re.findall(r"^    pci-config (assess .+)$", text, re.MULTILINE)]
+    assert len(examples) == 4
+    for arguments in examples:
+        ended = CliRunner().invoke(app, arguments)
+        assert ended.exit_code == 0, ended.output
+    assert "</html>" in (tmp_path / "report.html").read_text("utf-8")
+    for action in ACTIONS:
+        assert action in text
+
+
+def test_the_example_of_the_help_runs(run: Callable[..., Any], sample: Callable[[str], Any]) -> None:
+    both_hold_something(sample)
+    text = " ".join(CliRunner().invoke(app, ["assess", "--help"]).output.split())
+    (example,) = re.findall(r"Example: pci-config (assess --aggregator .+? report\.html)", text)
+    assert CliRunner().invoke(app, shlex.split(example)).exit_code == 1
 
 
 def test_listing_the_aggregators_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The command `pci-config`."""
+"""The command `pci-config`: names and options. What a command does is imported when it runs, so that it starts at once."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from pci_config import __version__, build
-from pci_config.catalogue import Catalogue, CatalogueError, project_root
+from pci_config import __version__
 from pci_config.cli_assess import assess_command
-from pci_config.rdk_json import RdkJson, SettingsError
-from pci_config.rule import ParameterError
 
 USAGE_ERROR = 2
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 app = typer.Typer(
     help="Keeps an AWS organization compliant with PCI DSS continuously, and proves it.",
@@ -48,18 +43,23 @@ def build_command(
 
     Example: pci-config build --check
     """
+    from pci_config import build  # noqa: PLC0415 - see above
+    from pci_config.catalogue import Catalogue, CatalogueError, project_root  # noqa: PLC0415
+    from pci_config.rdk_json import RdkJson, SettingsError  # noqa: PLC0415
+    from pci_config.rule import ParameterError  # noqa: PLC0415
+
     root = project_root()
     try:
         rdk_json = RdkJson.load(settings)
         catalogue = Catalogue.load(root)
         artefacts = build.generate(root, catalogue, rdk_json)
     except (SettingsError, CatalogueError, ParameterError) as error:
-        errors.print(str(error), markup=False)
+        typer.echo(str(error), err=True)
         raise typer.Exit(USAGE_ERROR) from None
     if check:
         outdated = build.drift(root, artefacts)
         for path in outdated:
-            errors.print(f"{path}: out of date; run `pci-config build`", markup=False)
+            typer.echo(f"{path}: out of date; run `pci-config build`", err=True)
         raise typer.Exit(1 if outdated else 0)
     changed, digest = build.write(root, artefacts, catalogue, rdk_json)
     for path in changed:
@@ -76,7 +76,8 @@ def demo_command(
 
     Example: pci-config demo --keep-server
     """
-    from pci_config.sandbox.demo import run_demo  # noqa: PLC0415 - moto takes a second to import
+    from pci_config.catalogue import project_root  # noqa: PLC0415 - see above
+    from pci_config.sandbox.demo import run_demo  # noqa: PLC0415
 
     raise typer.Exit(run_demo(project_root(), output, keep_server=keep_server))
 

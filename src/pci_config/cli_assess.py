@@ -1,35 +1,14 @@
-"""`pci-config assess`: the rules over a snapshot or over accounts, without deploying anything."""
+"""`pci-config assess`: its options. The work is in `pci_config.assessing`, imported when the command runs."""
 
 from __future__ import annotations
 
-import contextlib
-import fnmatch
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
-
-from pci_config.assess import Assessment, Judge, assess_snapshot
-from pci_config.catalogue import Catalogue, CatalogueError
-from pci_config.exceptions import ExceptionRegister, ExceptionsError
-from pci_config.rdk_json import RdkJson, SettingsError
-from pci_config.report import html
-from pci_config.report.csv_report import render_csv
-from pci_config.report.json_report import render_json, render_jsonl
-from pci_config.report.table import render_table, renderable
-from pci_config.rule import ParameterError
-from pci_config.sources import snapshot
-from pci_config.sources.account import AccountPlan, assess_accounts
 
 OK, FINDINGS, USAGE, INCOMPLETE = 0, 1, 2, 3
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Format(StrEnum):
@@ -46,22 +25,15 @@ class FailOn(StrEnum):
     NEVER = "never"
 
 
-WRITERS: Mapping[Format, Callable[[Mapping[str, Any]], str]] = {
-    Format.TABLE: render_table,
-    Format.JSON: render_json,
-    Format.JSONL: render_jsonl,
-    Format.CSV: render_csv,
-    Format.HTML: lambda document: html.render(document, title="PCI DSS configuration report"),
-}
-
-
 def assess_command(
     snapshots: Annotated[
         list[str] | None,
         typer.Option("--snapshot", help="Config snapshot, history file, item or folder; or s3://bucket/prefix."),
     ] = None,
     account: Annotated[bool, typer.Option("--account", help="Ask the accounts' own APIs.")] = False,
-    profile: Annotated[str | None, typer.Option(help="AWS profile for --account.")] = None,
+    aggregator: Annotated[str | None, typer.Option(help="Name of a Config aggregator: what it holds of every account.")] = None,
+    profile: Annotated[str | None, typer.Option(help="AWS profile for --account and --aggregator.")] = None,
+    region: Annotated[str | None, typer.Option(help="Region of the aggregator; default: the home Region of rdk.json.")] = None,
     role_name: Annotated[str | None, typer.Option(help="Role to assume in each account.")] = None,
     accounts: Annotated[str | None, typer.Option(help="Account ids, separated by commas; default: the caller's own.")] = None,
     regions: Annotated[str | None, typer.Option(help="Regions, separated by commas; default: those of rdk.json.")] = None,
@@ -73,91 +45,29 @@ def assess_command(
     exceptions: Annotated[Path, typer.Option(help="The register of exceptions.")] = Path("exceptions.yaml"),
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes for --snapshot.")] = 1,
 ) -> None:
-    """Assess a Config snapshot or accounts against the rules.
+    """Assess a Config snapshot, accounts or a whole organization's aggregator against the rules.
 
     Exit codes: 0 nothing found, 1 findings, 2 usage or input error, 3 incomplete (something could not be read or judged).
 
     Example: pci-config assess --snapshot tests/data/ci/AWS_EC2_SecurityGroup.json --format csv --fail-on never
+
+    Example: pci-config assess --aggregator organization --format html --output report.html
     """
-    if bool(snapshots) == account:
-        _stop("name one source: --snapshot PATH or --account")
-    try:
-        rdk_json = RdkJson.load(settings)
-        entries = [entry for entry in Catalogue.load().rules.values() if fnmatch.fnmatchcase(entry.id, rules)]
-        if not entries:
-            _stop(f"--rules {rules!r} matches no rule")
-        judge = Judge(entries, rdk_json.settings, rdk_json.rule_parameters, ExceptionRegister.load(exceptions))
-        with _progress() as tell:
-            if account:
-                plan = AccountPlan(
-                    accounts=_listed(accounts),
-                    regions=_listed(regions) or list(rdk_json.settings.regions),
-                    home_region=rdk_json.settings.home_region,
-                    role_name=role_name,
-                    profile=profile,
-                )
-                assessment = assess_accounts(judge, plan, tell)
-            else:
-                assessment = _over_snapshot(judge, snapshots or [], jobs)
-    except (SettingsError, ExceptionsError, CatalogueError, ParameterError, snapshot.SourceError) as error:
-        _stop(str(error))
-    except (ClientError, BotoCoreError) as error:
-        _stop(f"AWS: {error}")
-    document = assessment.document()
-    if output is None and output_format is Format.TABLE:
-        Console().print(renderable(document))
-    else:
-        _write(WRITERS[output_format](document), output)
-    for problem in assessment.problems:
-        errors.print(f"not read: {problem}", markup=False)
-    raise typer.Exit(exit_code(assessment, fail_on))
+    from pci_config import assessing  # noqa: PLC0415 - boto3, pydantic and jinja2 take half a second to import
 
-
-def exit_code(assessment: Assessment, fail_on: FailOn) -> int:
-    """The contract: incomplete outranks findings, and `never` still tells when something could not be read."""
-    counts = assessment.counts()
-    if assessment.problems or counts["ERROR"]:
-        return OK if fail_on is FailOn.NEVER and not assessment.problems else INCOMPLETE
-    if fail_on is FailOn.NON_COMPLIANT and counts["NON_COMPLIANT"]:
-        return FINDINGS
-    return OK
-
-
-def _over_snapshot(judge: Judge, places: list[str], jobs: int) -> Assessment:
-    read = snapshot.read(places, judge.needed_types, jobs)
-    results, problems = assess_snapshot(judge, read, jobs)
-    return Assessment(read.sources, results, read.problems + problems)
+    source = assessing.Source(
+        snapshots=snapshots or [],
+        account=account,
+        aggregator=aggregator,
+        profile=profile,
+        region=region,
+        role_name=role_name,
+        accounts=_listed(accounts),
+        regions=_listed(regions),
+        jobs=jobs,
+    )
+    assessing.run(source, rules, output_format, output, fail_on, settings, exceptions)
 
 
 def _listed(text: str | None) -> list[str]:
     return [entry.strip() for entry in (text or "").split(",") if entry.strip()]
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """A line on a terminal, nothing otherwise."""
-    if not errors.is_terminal:
-        yield lambda _: None
-        return
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=errors, transient=True) as progress:
-        task = progress.add_task("assessing …")
-        yield lambda text: progress.update(task, description=f"assessed {text}")
-
-
-def _write(text: str, output: Path | None) -> None:
-    """To standard output, or to a file that appears whole or not at all."""
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=output.parent, delete=False) as file:
-            file.write(text)
-        os.replace(file.name, output)  # noqa: PTH105 - same thing, one import less
-    except OSError as error:
-        _stop(f"{output}: cannot be written ({error.strerror or error})")
-
-
-def _stop(message: str) -> None:
-    errors.print(message, markup=False)
-    raise typer.Exit(USAGE)

@@ -15,6 +15,21 @@ from typing import Any
 
 EVALUATED_STATUSES = frozenset({"OK", "ResourceDiscovered"})
 CI_VERSION = "1.3"
+EXACT_FLOATS = 2**53  # whole numbers from here on may have lost their last digits in a float
+
+# Where a query result says `{"value": x}` for a plain x, by type. Source: aws-config-resource-schema of 2025-03, properties
+# that end in `.value` and have no sibling; recorded results of RDS clusters. Everywhere else `{"value": x}` may be meant.
+_WRAPPED: dict[str, frozenset[str]] = {
+    "AWS::EC2::Subnet": frozenset({"configuration.state"}),
+    "AWS::EC2::VPC": frozenset({"configuration.state"}),
+    "AWS::EC2::Volume": frozenset({"configuration.state"}),
+    "AWS::ElasticLoadBalancing::LoadBalancer": frozenset(
+        {"configuration.availabilityZones", "configuration.securityGroups", "configuration.subnets"}
+    ),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": frozenset({"configuration.securityGroups"}),
+    "AWS::Lambda::Function": frozenset({"configuration.state", "configuration.stateReason"}),
+    "AWS::RDS::DBCluster": frozenset({"configuration.availabilityZones", "configuration.endpoint"}),
+}
 
 # event form key -> other spellings, in the order they are tried
 _SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -42,7 +57,7 @@ def to_event_form(raw: Mapping[str, Any] | str, resource_type: str | None = None
     itself was not selected. Raises ItemFormError when there is no type or id, or when a part that must be JSON is not.
     """
     if isinstance(raw, str):
-        raw = _unselect(_loads(raw, "result"))
+        return selected(raw, resource_type)[0]
     if not isinstance(raw, Mapping):
         raise ItemFormError(f"a configuration item is an object, not {type(raw).__name__}")
     item: dict[str, Any] = {key: _first(raw, spellings) for key, spellings in _SPELLINGS.items()}
@@ -118,16 +133,40 @@ def _relationship(entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unselect(value: Any) -> Any:
-    """Undo what select does to values: whole numbers come as floats, scalar lists as `[{"value": …}]`."""
+def selected(text: str, resource_type: str | None = None) -> tuple[dict[str, Any], list[str]]:
+    """A result of Select(Aggregate)ResourceConfig in event form, and the paths at which it may differ from the event.
+
+    A query gives every number as a float, drops nulls and wraps some plain values as `{"value": x}`. Numbers come back
+    exactly, except very large ones. Nulls stay away: rules take an absent member as they take null. Wrapped values come back
+    exactly where the type is known to wrap; elsewhere the path is named, so that the caller asks another API. Raises
+    ItemFormError.
+    """
+    raw = _loads(text, "result")
+    if not isinstance(raw, Mapping):
+        raise ItemFormError(f"a result is an object, not {type(raw).__name__}")
+    doubts: list[str] = []
+    wrapped = _WRAPPED.get(str(raw.get("resourceType") or resource_type), frozenset())
+    restored = {key: _unselect(value, key, wrapped, doubts) for key, value in raw.items()}
+    return to_event_form(restored, resource_type), sorted(set(doubts))
+
+
+def _unselect(value: Any, path: str, wrapped: frozenset[str], doubts: list[str]) -> Any:
     if isinstance(value, float) and value.is_integer():
+        if abs(value) >= EXACT_FLOATS:
+            doubts.append(path)
         return int(value)
     if isinstance(value, Mapping):
-        return {key: _unselect(entry) for key, entry in value.items()}
+        if set(value) == {"value"}:
+            if path in wrapped:
+                return _unselect(value["value"], path, wrapped, doubts)
+            doubts.append(path)
+        return {key: _unselect(entry, f"{path}.{key}", wrapped, doubts) for key, entry in value.items()}
     if isinstance(value, list):
         if value and all(isinstance(entry, Mapping) and set(entry) == {"value"} for entry in value):
-            return [_unselect(entry["value"]) for entry in value]
-        return [_unselect(entry) for entry in value]
+            if path not in wrapped:
+                doubts.append(path)
+            return [_unselect(entry["value"], path, wrapped, doubts) for entry in value]
+        return [_unselect(entry, path, wrapped, doubts) for entry in value]
     return value
 
 

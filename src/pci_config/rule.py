@@ -451,7 +451,10 @@ def _refuse(item: Item, path: str, value: Any, expected: str) -> NoReturn:
 
 
 def tags_of(item: Item) -> dict[str, str]:
-    """The tags, wherever the type keeps them (facts on `tags`: map, list in the configuration, or supplementary)."""
+    """The tags, wherever the type keeps them (facts on `tags`: map, list in the configuration, or supplementary).
+
+    Raises NotAssessed when `tags` is null, which is how a source says that it cannot show them, and no other place has any.
+    """
     configuration = item.get("configuration")
     supplementary = item.get("supplementaryConfiguration")
     places: list[Any] = [item.get("tags")]
@@ -463,6 +466,8 @@ def tags_of(item: Item) -> dict[str, str]:
         tags = _tag_map(place)
         if tags:
             return tags
+    if "tags" in item and item["tags"] is None:
+        raise NotAssessed("this source does not show the tags of the resource")
     return {}
 
 

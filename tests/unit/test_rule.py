@@ -138,6 +138,13 @@ def test_no_tags_and_odd_tags() -> None:
     assert tags_of({"tags": "text", "configuration": {"tags": [1, {"value": "x"}]}}) == {}
 
 
+def test_null_tags_are_not_known() -> None:
+    for elsewhere in ({}, {"configuration": {"tags": []}}, {"supplementaryConfiguration": {"Tags": {}}}):
+        with pytest.raises(NotAssessed, match="does not show the tags"):
+            tags_of({"tags": None, **elsewhere})
+    assert tags_of({"tags": None, "configuration": {"tags": [{"key": "k", "value": "v"}]}}) == {"k": "v"}
+
+
 SCOPE = Scope("123456789012", "eu-west-1", datetime(2026, 1, 1, tzinfo=UTC), Settings())
 
 

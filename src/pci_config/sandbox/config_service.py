@@ -349,7 +349,7 @@ def get_resource_config_history(self: Any) -> str:
             f"Resource {request['resourceId']} of resourceType:{request['resourceType']} is unknown or has not been discovered"
         )
         raise JsonRESTError("ResourceNotDiscoveredException", message)
-    newest_first = [_history_form(item) for item in reversed(versions)]
+    newest_first = [history_form(item) for item in reversed(versions)]
     if request.get("laterTime"):
         newest_first = [item for item in newest_first if item["configurationItemCaptureTime"] <= request["laterTime"] + 0.001]
     page, more = _page(request, newest_first, "limit")
@@ -376,14 +376,14 @@ def batch_get_resource_config(self: Any) -> str:
         if not versions or versions[-1]["configurationItemStatus"] == "ResourceDeleted":
             missing.append(key)
             continue
-        raw = _history_form(versions[-1])
+        raw = history_form(versions[-1])
         for name in ("tags", "relationships", "relatedEvents", "configurationItemMD5Hash"):
             raw.pop(name, None)
         found.append(raw)
     return json.dumps({"baseConfigurationItems": found, "unprocessedResourceKeys": missing})
 
 
-def _history_form(item: Mapping[str, Any]) -> dict[str, Any]:
+def history_form(item: Mapping[str, Any]) -> dict[str, Any]:
     when = datetime.fromisoformat(item["configurationItemCaptureTime"])
     raw = {
         "version": item["configurationItemVersion"],

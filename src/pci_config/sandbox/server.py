@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
 import boto3
+import botocore.session
 from moto import mock_aws
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
@@ -21,6 +22,7 @@ _ENVIRONMENT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+_MODELS = botocore.session.get_session().get_component("data_loader")  # read once, not once for each account
 _FORGOTTEN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
 
 
@@ -83,7 +85,9 @@ class MotoServer:
 
     def session(self, account_id: str, region: str, role_name: str = MANAGEMENT_ROLE) -> boto3.Session:
         """A new session of a role in an account."""
-        return boto3.Session(region_name=region, **self.credentials(account_id, role_name))
+        core = botocore.session.get_session()
+        core.register_component("data_loader", _MODELS)
+        return boto3.Session(botocore_session=core, region_name=region, **self.credentials(account_id, role_name))
 
     def clients(self, account_id: str, region: str) -> AccountClients:
         """Clients of an account's administrator, shared by all who ask."""

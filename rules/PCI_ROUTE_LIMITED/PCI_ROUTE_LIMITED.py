@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pci_config.egress import TIER_TAG
+from pci_config.network import globally_routable
+from pci_config.network_facts import PrefixListEntries
 from pci_config.routes import MalformedRouteError, Route, RouteTable, route_table, table_of
 from pci_config.rule import (
     Clients,
@@ -104,44 +106,49 @@ class PciRouteLimited(PciRule):
     | no subnet uses it | not applicable |
     | otherwise | as the subnets that use it, each named with what it may not have |
 
-    A subnet without a table of its own uses the main one. Every destination counts (IPv4, IPv6, prefix list), a blackhole too;
-    a carrier gateway counts as internet, an appliance with a public destination as NAT. What lies behind a transit gateway,
-    peering or endpoint is not followed. Routes are no part of a subnet's item: subnets are judged again on schedule.
+    A subnet without a table of its own uses the main one. Every destination counts (IPv4, IPv6, prefix list), a blackhole too.
+    A carrier gateway counts as internet; an appliance, a firewall's endpoint, a transit, local or virtual private gateway and a
+    core network count as NAT where the destination holds a public address. Routes are no part of a subnet's item: subnets are
+    judged again on schedule.
     """
 
     resource_types = (ROUTE_TABLE, SUBNET)
     parameters = RouteParameters
-    lookups = (SubnetTiers, RouteTables)
+    lookups = (SubnetTiers, RouteTables, PrefixListEntries)
     sweeps = True
 
     def decide(self, item: Item, parameters: RouteParameters, facts: Facts) -> Finding:
+        _require_known_tiers(parameters, facts)
+        kind, owner = required(item, "resourceType", str), required(item, "configuration.ownerId", str)
+        if owner != facts.scope.account_id:
+            return not_applicable(f"shared by account {owner}, where it is judged")
         try:
-            if required(item, "resourceType", str) == ROUTE_TABLE:
+            if kind == ROUTE_TABLE:
                 return self._judge_table(_table(item), parameters, facts)
             return self._judge_subnet(item, parameters, facts)
         except MalformedRouteError as error:
-            raise RuleInputError(str(error)) from None
+            raise RuleInputError(f"{item.get('resourceId')}: {error}") from None
 
     def _judge_subnet(self, item: Item, parameters: RouteParameters, facts: Facts) -> Finding:
         subnet_id, vpc_id = required(item, "configuration.subnetId", str), required(item, "configuration.vpcId", str)
-        owner, tier = required(item, "configuration.ownerId", str), _tier(item)
-        if owner != facts.scope.account_id:
-            return not_applicable(f"shared by account {owner}, whose routes are judged there")
+        tier = _tier(item)
         if tier is None and parameters.untagged_policy == "ignore":
             return not_applicable(f"no {TIER_TAG} tag, and UntaggedPolicy is ignore")
-        known = sorted({*facts.scope.settings.network_tiers, *parameters.public_tiers, *parameters.isolated_tiers})
+        known = sorted(facts.scope.settings.network_tiers)
         if tier is not None and tier not in known:
             problem = f"tag {TIER_TAG} names the unknown tier {bounded(tier, 60)!r}; correct it; known: {', '.join(known)}"
             return non_compliant(counted([problem], "problem", SUFFIX))
         if tier in parameters.public_tiers:
             return compliant(f"tier {tier!r} may have routes to the internet")
-        table = table_of(subnet_id, facts.get(RouteTables, vpc_id))
+        tables = facts.get(RouteTables, vpc_id)
+        table = table_of(subnet_id, tables)
         if table is None:
             raise NotAssessed(f"neither a table of {subnet_id} nor the main one of {vpc_id} is in this source")
-        excess = _excess(table, tier, parameters)
+        excess = _excess(table, tier, parameters, facts)
         if excess:
             where = f"{'main table' if subnet_id not in table.subnets else 'table'} {table.table_id}"
-            return non_compliant(counted([f"{where}: {excess[0]}; {_advice(tier)}", *excess[1:]], "route", SUFFIX))
+            problems = [f"{where}: {excess[0]}; {_advice(tier)}", *map(str, excess[1:])]
+            return non_compliant(counted(problems, "route", SUFFIX))
         return compliant(f"no route of {table.table_id} leads where {_named(tier)} may not")
 
     def _judge_table(self, table: RouteTable, parameters: RouteParameters, facts: Facts) -> Finding:
@@ -150,7 +157,8 @@ class PciRouteLimited(PciRule):
         users = _users(table, facts)
         if not users:
             return not_applicable("no subnet uses this table")
-        wrong = [(subnet, tier, routes) for subnet, tier in users.items() if (routes := _excess(table, tier, parameters))]
+        judged = ((subnet, tier, _excess(table, tier, parameters, facts)) for subnet, tier in users.items())
+        wrong = [(subnet, tier, routes) for subnet, tier, routes in judged if routes]
         if wrong:
             wrong.sort(key=lambda entry: (entry[2][0].reach != "internet", entry[0]))
             subnet, tier, routes = wrong[0]
@@ -175,12 +183,34 @@ def _users(table: RouteTable, facts: Facts) -> Tiers:
     return {subnet: tiers[subnet] for subnet in sorted(users)}
 
 
-def _excess(table: RouteTable, tier: str | None, parameters: RouteParameters) -> list[Route]:
+def _excess(table: RouteTable, tier: str | None, parameters: RouteParameters, facts: Facts) -> list[Route]:
     """Routes that the tier may not have, those to the internet first."""
     if tier in parameters.public_tiers or (tier is None and parameters.untagged_policy == "ignore"):
         return []
-    forbidden = ("internet", "outward") if tier in parameters.isolated_tiers else ("internet",)
-    return [route for reach in forbidden for route in table.routes if route.reach == reach]
+    excess = [route for route in table.routes if route.reach == "internet"]
+    if tier in parameters.isolated_tiers:
+        excess += [route for route in table.routes if route.reach == "outward"]
+        if not excess:  # a prefix list is looked into only where it decides
+            excess = [r for r in table.routes if r.reach == "listed" and _holds_public(r.destination, facts)]
+    return excess
+
+
+def _holds_public(prefix_list_id: str, facts: Facts) -> bool:
+    """One without entries today, or that does not resolve, may have public ones tomorrow."""
+    networks = facts.get(PrefixListEntries, prefix_list_id)
+    return not networks or any(globally_routable(network) for network in networks)
+
+
+def _require_known_tiers(parameters: RouteParameters, facts: Facts) -> None:
+    """A tier misspelt in a parameter must not set its subnets free."""
+    tiers = facts.scope.settings.network_tiers
+    for name, listed in (("PublicTiers", parameters.public_tiers), ("IsolatedTiers", parameters.isolated_tiers)):
+        for tier in listed:
+            if tier not in tiers:
+                raise RuleInputError(f"parameter {name}: {tier!r} is no tier of NetworkTiers in rdk.json")
+    for tier in parameters.public_tiers:
+        if tier in parameters.isolated_tiers:
+            raise RuleInputError(f"tier {tier!r} is in PublicTiers and in IsolatedTiers; it can be in one of them only")
 
 
 def _advice(tier: str | None) -> str:

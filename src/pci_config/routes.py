@@ -12,22 +12,27 @@ from typing import Any, Literal
 
 from pci_config.network import globally_routable
 
-# internet: packets get in and out; outward: only what was begun inside (address translation, egress-only); inside: neither
-Reach = Literal["internet", "outward", "inside"]
+# internet: packets get in and out; outward: only what was begun inside (address translation, egress-only); inside: neither;
+# listed: outward if the prefix list that is the destination holds a public address, which only a look into it shows
+Reach = Literal["internet", "outward", "inside", "listed"]
 DESTINATIONS = ("destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId")
-GATEWAYS: Mapping[str, Reach] = {"igw-": "internet", "local": "inside", "vgw-": "inside", "vpce-": "inside"}
-# a carrier gateway is to a Wavelength Zone what an internet gateway is to a Region
-TARGETS: Mapping[str, Reach] = {
+GATEWAYS: Mapping[str, Reach | None] = {"igw-": "internet", "local": "inside", "vgw-": None, "vpce-": None}
+# None: what lies behind only its owner knows, so a public destination counts as address translation there. A carrier gateway
+# is to a Wavelength Zone what an internet gateway is to a Region. Through a peering nobody reaches the other VPC's gateways.
+TARGETS: Mapping[str, Reach | None] = {
     "carrierGatewayId": "internet",
     "natGatewayId": "outward",
     "egressOnlyInternetGatewayId": "outward",
-    "transitGatewayId": "inside",
+    "transitGatewayId": None,
+    "coreNetworkArn": None,
+    "localGatewayId": None,
+    "instanceId": None,
+    "networkInterfaceId": None,
+    "ipAddress": None,
     "vpcPeeringConnectionId": "inside",
-    "localGatewayId": "inside",
-    "coreNetworkArn": "inside",
     "odbNetworkArn": "inside",
 }
-APPLIANCES = ("instanceId", "networkInterfaceId", "ipAddress")  # what an instance does with a packet only it knows
+GRAVEST_FIRST: tuple[Reach, ...] = ("internet", "outward", "listed", "inside")
 GONE = ("disassociated", "failed")
 
 
@@ -91,22 +96,28 @@ def _route(route: Any) -> Route:
     destination = next((str(value) for name in DESTINATIONS if (value := _member(route, name))), "")
     if not destination:
         raise MalformedRouteError("a route has no destination")
-    targets = {name: value for name in ("gatewayId", *TARGETS, *APPLIANCES) if (value := _member(route, name))}
+    targets = {name: value for name in ("gatewayId", *TARGETS) if (value := _member(route, name))}
     if not targets:
         raise MalformedRouteError(f"the route to {destination} has no target that is known here")
     reaches = {_reach(name, str(value), destination) for name, value in targets.items()}
     state = _member(route, "state")
     if state not in ("active", "blackhole", "filtered"):
         raise MalformedRouteError(f"the route to {destination} has the state {state!r}, which is not known here")
-    gravest: Reach = "internet" if "internet" in reaches else "outward" if "outward" in reaches else "inside"
+    gravest = next(reach for reach in GRAVEST_FIRST if reach in reaches)
     return Route(destination, str(next(iter(targets.values()))), gravest, state == "blackhole")
 
 
 def _reach(name: str, target: str, destination: str) -> Reach:
-    if name in APPLIANCES:
+    known = TARGETS[name] if name in TARGETS else _gateway_reach(target)
+    if known:
+        return known
+    if not destination.startswith("pl-"):
         return "outward" if _public(destination) else "inside"
-    if name in TARGETS:
-        return TARGETS[name]
+    # a prefix list over an endpoint is an AWS service (S3, DynamoDB) over a gateway endpoint
+    return "inside" if target.startswith("vpce-") else "listed"
+
+
+def _gateway_reach(target: str) -> Reach | None:
     for prefix, reach in GATEWAYS.items():
         if target.startswith(prefix):
             return reach
@@ -114,9 +125,6 @@ def _reach(name: str, target: str, destination: str) -> Reach:
 
 
 def _public(destination: str) -> bool:
-    """What a prefix list holds is not asked: it may be public."""
-    if destination.startswith("pl-"):
-        return True
     try:
         return globally_routable(ipaddress.ip_network(destination, strict=False))
     except ValueError:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from pci_config.sandbox.organization import Issuer
     from pci_config.sandbox.server import MotoServer
 
-INGRESS = "PCI_SECURITY_GROUP_INGRESS_LIMITED"
+INGRESS, ROUTE = "PCI_SECURITY_GROUP_INGRESS_LIMITED", "PCI_ROUTE_LIMITED"
+ANY = "0.0.0.0/0"
 
 
 def build(server: MotoServer, issuer: Issuer, rdk_json: RdkJson) -> None:
@@ -19,6 +20,7 @@ def build(server: MotoServer, issuer: Issuer, rdk_json: RdkJson) -> None:
     for role in CIDRS:
         network = _Network(server, issuer, role, region)
         network.ingress()
+        network.routes()
 
 
 class _Network:
@@ -66,3 +68,36 @@ class _Network:
         pairs = [{"GroupId": self._groups[name]["GroupId"]} for name in names]
         ports = {} if port is None else {"FromPort": port, "ToPort": port}
         return {"IpProtocol": protocol, **ports, "UserIdGroupPairs": pairs}
+
+    # --------------------------------------------------------------------------------------------------------- routes
+
+    def routes(self) -> None:
+        """The DMZ reaches the internet, services reach out over a NAT, databases have no table of their own."""
+        subnets: dict[str, list[str]] = {}
+        for subnet in self._ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [self._vpc]}])["Subnets"]:
+            tier = next(tag["Value"] for tag in subnet["Tags"] if tag["Key"] == "pci:tier")
+            subnets.setdefault(tier, []).append(str(subnet["SubnetId"]))
+        gateway = self._ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        self._ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self._vpc)
+        address = self._ec2.allocate_address(Domain="vpc")["AllocationId"]
+        nat = self._ec2.create_nat_gateway(SubnetId=subnets["dmz"][0], AllocationId=address)["NatGateway"]["NatGatewayId"]
+        self._table(subnets["dmz"], GatewayId=gateway)
+        outward = self._table(subnets["service"], NatGatewayId=nat)
+        if self._role == "staging":
+            self._ec2.associate_route_table(RouteTableId=outward, SubnetId=subnets["database"][1])
+            why = "a database subnet was given the services' way out, to fetch an update"
+            for resource_id in (outward, subnets["database"][1]):
+                self._plant(ROUTE, resource_id, why)
+        if self._role == "development":
+            filters = [{"Name": "vpc-id", "Values": [self._vpc]}, {"Name": "association.main", "Values": ["true"]}]
+            (main,) = self._ec2.describe_route_tables(Filters=filters)["RouteTables"]
+            self._ec2.create_route(RouteTableId=main["RouteTableId"], DestinationCidrBlock=ANY, GatewayId=gateway)
+            for resource_id in (main["RouteTableId"], *subnets["database"]):
+                self._plant(ROUTE, resource_id, "the main table leads to the internet, for subnets that nobody gave a table")
+
+    def _table(self, subnets: list[str], **target: str) -> str:
+        table = str(self._ec2.create_route_table(VpcId=self._vpc)["RouteTable"]["RouteTableId"])
+        self._ec2.create_route(RouteTableId=table, DestinationCidrBlock=ANY, **target)
+        for subnet in subnets:
+            self._ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+        return table

@@ -27,8 +27,11 @@ from pci_config.network_changes import (
     bus_event,
     calls,
     event_names,
+    log_group_name,
+    log_group_place,
     recorded_by,
     trail_event,
+    width,
 )
 from pci_config.rule import (
     Facts,
@@ -104,7 +107,7 @@ class _Judge:
     def __init__(self, parameters: AlertParameters, facts: Facts) -> None:
         self._parameters, self._facts, self._scope = parameters, facts, facts.scope
         self._trails = facts.get(Trails)
-        self._here = [trail for trail in self._trails if _group_place(trail) == (self._scope.account_id, self._scope.region)]
+        self._here = [trail for trail in self._trails if log_group_place(trail) == (self._scope.account_id, self._scope.region)]
         self._unread: list[str] = []
 
     def finding(self) -> Finding:
@@ -142,23 +145,23 @@ class _Judge:
         """The verdict where a wider trail than any that alerts from here has its log group in another place."""
         if self._parameters.alert_home != "trail":
             return None
-        widest = max((_width(trail) for trail in self._here), default=(False, False))
-        for trail in sorted(self._trails, key=_width, reverse=True):
-            place = _group_place(trail)
-            if place is None or trail in self._here or (self._here and _width(trail) <= widest):
+        widest = max((width(trail) for trail in self._here), default=(False, False))
+        for trail in sorted(self._trails, key=width, reverse=True):
+            place = log_group_place(trail)
+            if place is None or trail in self._here or (self._here and width(trail) <= widest):
                 continue
             account, region = place
             name, settings = member(trail, "Name", str), self._scope.settings
             if not any(account in ids for ids in settings.accounts.values()) or region not in settings.regions:
-                return non_compliant(
-                    f"trail {name} alerts from account {account}, {region}, which rdk.json does not name, so that nobody judges it; "
-                    f"name it there, or alert from here{SUFFIX}"
+                unjudged = (
+                    f"trail {name} alerts from account {account}, {region}, which rdk.json does not name: nobody judges it"
                 )
+                return non_compliant(counted([f"{unjudged}; name it there, or alert from here"], "gap", SUFFIX))
             return not_applicable(f"trail {name} alerts from its log group in account {account}, {region}; judged there")
         return None
 
     def _why_nothing(self) -> str:
-        groups = sorted({_group_name(trail) for trail in self._here})
+        groups = sorted({log_group_name(trail) for trail in self._here})
         if not groups:
             return "no trail sends events to a log group of this account and Region, and no EventBridge rule matches them"
         missing = [group for group in groups if self._facts.get(MetricFilters, group) is None]
@@ -170,7 +173,7 @@ class _Judge:
 
     def _filters(self, wanted: Sequence[Call]) -> Iterator[Alert]:
         for trail in self._here:
-            arn, group = member(trail, "TrailARN", str), _group_name(trail)
+            arn, group = member(trail, "TrailARN", str), log_group_name(trail)
             fault = self._trail_fault(trail, group)
             selectors = self._facts.get(EventSelectors, arn)
             recorded = [call for call in wanted if recorded_by(trail, selectors, call)]
@@ -276,25 +279,6 @@ class _Judge:
         if exists is None:
             return hidden
         return None if exists else f"{bounded(arn, 90)} does not exist"
-
-
-def _group_place(trail: Trail) -> tuple[str, str] | None:
-    """Account and Region of the log group that a trail sends events to."""
-    arn = member(trail, "CloudWatchLogsLogGroupArn", str, needed=False)
-    if not arn:
-        return None
-    parts = arn.split(":")
-    if len(parts) < 7 or parts[5] != "log-group":
-        raise RuleInputError(f"CloudWatchLogsLogGroupArn {arn!r} of a trail is no ARN of a log group")
-    return parts[4], parts[3]
-
-
-def _group_name(trail: Trail) -> str:
-    return str(member(trail, "CloudWatchLogsLogGroupArn", str)).split(":")[6]
-
-
-def _width(trail: Trail) -> tuple[bool, bool]:
-    return member(trail, "IsOrganizationTrail", bool), member(trail, "IsMultiRegionTrail", bool)
 
 
 def _by(alerts: Sequence[Alert]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pci_config.trail import member
+from pci_config.trail import MalformedTrailError, member
 
 CIS: dict[str, tuple[str, ...]] = {
     "security group": (
@@ -168,6 +168,27 @@ def bus_event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # -------------------------------------------------------------------------------------------------------------- trails
+
+
+def log_group_place(trail: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Account and Region of the log group that a trail sends events to, if any. Raises MalformedTrailError."""
+    arn = member(trail, "CloudWatchLogsLogGroupArn", str, needed=False)
+    if not arn:
+        return None
+    parts = arn.split(":")
+    if len(parts) < 7 or parts[5] != "log-group":
+        raise MalformedTrailError(f"CloudWatchLogsLogGroupArn {arn!r} is no ARN of a log group")
+    return parts[4], parts[3]
+
+
+def log_group_name(trail: Mapping[str, Any]) -> str:
+    """Of a trail that has a log group."""
+    return str(member(trail, "CloudWatchLogsLogGroupArn", str)).split(":")[6]
+
+
+def width(trail: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether it records all accounts, and whether all Regions: the greater, the wider."""
+    return member(trail, "IsOrganizationTrail", bool), member(trail, "IsMultiRegionTrail", bool)
 
 
 def recorded_by(trail: Mapping[str, Any], selectors: Mapping[str, Any] | None, call: Call) -> bool:

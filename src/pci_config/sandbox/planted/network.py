@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pci_config.sandbox.organization import Issuer
     from pci_config.sandbox.server import MotoServer
 
-INGRESS, ROUTE = "PCI_SECURITY_GROUP_INGRESS_LIMITED", "PCI_ROUTE_LIMITED"
+INGRESS, ROUTE, LINK = "PCI_SECURITY_GROUP_INGRESS_LIMITED", "PCI_ROUTE_LIMITED", "PCI_VPC_LINK_LIMITED"
 ANY = "0.0.0.0/0"
 
 
@@ -21,6 +21,7 @@ def build(server: MotoServer, issuer: Issuer, rdk_json: RdkJson) -> None:
         network = _Network(server, issuer, role, region)
         network.ingress()
         network.routes()
+        network.links()
 
 
 class _Network:
@@ -34,6 +35,10 @@ class _Network:
         self._vpc = str(vpc["VpcId"])
         groups = self._ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self._vpc]}])["SecurityGroups"]
         self._groups = {str(group["GroupName"]): group for group in groups}
+        self._subnets: dict[str, list[str]] = {}
+        for subnet in self._ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [self._vpc]}])["Subnets"]:
+            tier = next(tag["Value"] for tag in subnet["Tags"] if tag["Key"] == "pci:tier")
+            self._subnets.setdefault(tier, []).append(str(subnet["SubnetId"]))
 
     def _plant(self, rule: str, resource_id: str, why: str) -> None:
         self._issuer.plant(self._role, self._region, rule, resource_id, why, fixable=False)
@@ -73,10 +78,7 @@ class _Network:
 
     def routes(self) -> None:
         """The DMZ reaches the internet, services reach out over a NAT, databases have no table of their own."""
-        subnets: dict[str, list[str]] = {}
-        for subnet in self._ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [self._vpc]}])["Subnets"]:
-            tier = next(tag["Value"] for tag in subnet["Tags"] if tag["Key"] == "pci:tier")
-            subnets.setdefault(tier, []).append(str(subnet["SubnetId"]))
+        subnets = self._subnets
         gateway = self._ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self._ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self._vpc)
         address = self._ec2.allocate_address(Domain="vpc")["AllocationId"]
@@ -101,3 +103,25 @@ class _Network:
         for subnet in subnets:
             self._ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
         return table
+
+    # ------------------------------------------------------------------------------------------------------ VPC links
+
+    def links(self) -> None:
+        """The REST API's link targets the tier's load balancer; so does the HTTP API's, but not in development."""
+        balancers = self._clients.build_client("elbv2")
+        found = balancers.describe_load_balancers(Names=["vpc-link", "public-api"])["LoadBalancers"]
+        arns = {balancer["LoadBalancerName"]: balancer["LoadBalancerArn"] for balancer in found}
+        balancers.add_tags(ResourceArns=[arns["vpc-link"]], Tags=[{"Key": "pci:tier", "Value": "vpc-link"}])
+        target = "public-api" if self._role == "development" else "vpc-link"
+        listeners = balancers.describe_listeners(LoadBalancerArn=arns[target])["Listeners"]
+        apis = self._clients.build_client("apigatewayv2")
+        link = apis.create_vpc_link(
+            Name="to-services", SubnetIds=self._subnets["service"], SecurityGroupIds=[self._groups["vpc-link-main"]["GroupId"]]
+        )["VpcLinkId"]
+        (api,) = (api for api in apis.get_apis()["Items"] if api["Name"] == f"{self._role}-partners")
+        apis.create_integration(
+            ApiId=api["ApiId"], IntegrationType="HTTP_PROXY", IntegrationMethod="ANY", PayloadFormatVersion="1.0",
+            ConnectionType="VPC_LINK", ConnectionId=link, IntegrationUri=listeners[0]["ListenerArn"],
+        )  # fmt: skip
+        if target != "vpc-link":
+            self._plant(LINK, link, "the partners' API enters over the public load balancer")

@@ -48,7 +48,7 @@ class _Network:
     def ingress(self) -> None:
         """Every tier takes what it may; then the mistakes."""
         self._take("dmz-main", [tcp(443, "0.0.0.0/0")])
-        self._take("service-main", [self._from("-1", "card-api-main", "external-api-main")])
+        self._take("service-main", [self._from("-1", "card-api-main", "external-api-main", "service-main")])
         for name in {"database-main", "database-replica"} & self._groups.keys():
             self._take(name, [self._from("tcp", "service-main", port=5432)])
         if self._role == "production":

@@ -84,10 +84,11 @@ class PciNetworkChangeAlerted(PciRule):
 
     Patterns are evaluated on the calls as CloudTrail records them, by each kind of caller; at the home of a trail also from
     every account and Region that the trail covers, since they leave it to the home. With `AlertHome` each-region each account
-    and Region must alert by itself (EventBridge rules). A topic is live when it exists, has a confirmed subscription, and its
-    policy and key let the service publish; a target also when it is a function, queue or state machine of this account that
-    exists, or one of `TrustedTargets`. An alarm that is on is silent: for `MaxSilenceSeconds` at most. `ExtendedEvents` adds
-    calls that the CIS benchmark leaves out. Not looked into: composite alarms, filter policies of subscriptions, functions.
+    and Region must alert by itself (EventBridge rules). A topic is live when it exists, has a confirmed subscription, and lets
+    the service publish (its policy; not with AWS's own key); a target also when it is a function, queue or state machine of
+    this account that exists, or one of `TrustedTargets`. An alarm that is on is silent: for `MaxSilenceSeconds` at most.
+    `ExtendedEvents` adds calls that the CIS benchmark leaves out. Not looked into: composite alarms, filter policies of
+    subscriptions, policies of keys, functions.
     """
 
     parameters = AlertParameters

@@ -16,9 +16,8 @@ from pci_config.rule import (
     ItemIndex,
     Lookup,
     PciRule,
-    RuleInputError,
     Scope,
-    about,
+    about_account,
     bounded,
     compliant,
     counted,
@@ -29,7 +28,7 @@ from pci_config.rule import (
     words,
 )
 
-REST_LINK, HTTP_LINK = "AWS::ApiGateway::VpcLink", "AWS::ApiGatewayV2::VpcLink"
+REST_LINK, HTTP_LINK = "V1", "V2"
 LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 ARNS_PER_CALL = 20  # DescribeTags, Elastic Load Balancing API reference
 SUFFIX = " [PCI 1.4.2]"
@@ -49,10 +48,14 @@ class LinkParameters:
 class Link:
     """A VPC link. One of REST APIs (V1) names its targets itself; of the others (V2) the integrations that use it do."""
 
-    resource_type: str
+    version: str
     link_id: str
+    name: str
     status: str
     targets: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"VPC link {self.link_id} ({bounded(self.name, 40)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,14 @@ class VpcLinks(Lookup[Sequence[Link]]):
         with reading("a VPC link"):
             pages = rest.get_paginator("get_vpc_links").paginate()
             found = [
-                Link(REST_LINK, each["id"], each["status"], tuple(each["targetArns"]))
+                Link(REST_LINK, each["id"], each.get("name", ""), each["status"], tuple(each["targetArns"]))
                 for page in pages
                 for each in page["items"]
             ]
             more: dict[str, str] = {}
             while True:  # this operation has no paginator
                 answer = http.get_vpc_links(**more)
-                found += [Link(HTTP_LINK, each["VpcLinkId"], each["VpcLinkStatus"]) for each in answer["Items"]]
+                found += [Link(HTTP_LINK, each["VpcLinkId"], each["Name"], each["VpcLinkStatus"]) for each in answer["Items"]]
                 if not answer.get("NextToken"):
                     return found
                 more = {"NextToken": answer["NextToken"]}
@@ -159,47 +162,59 @@ class PciVpcLinkLimited(PciRule):
     | another load balancer, one of another account, one that does not exist | non-compliant |
     | no load balancer (a Cloud Map service), or a stage variable, which says it elsewhere | non-compliant |
 
-    | link | verdict |
+    | account and Region | verdict |
     |---|---|
-    | without targets: no integration uses it | compliant |
-    | being deleted | not applicable |
+    | every target of every link is compliant, or no integration uses a link | compliant |
+    | a target of a link is not | non-compliant, names the link |
+    | no link, or only links that are being deleted | not applicable |
 
     A link of HTTP APIs, or a V2 link of REST APIs, has its targets in the integrations that use it. An integration that names
-    its link by a stage variable may use any V2 link, so it counts for each.
+    its link by a stage variable may use any V2 link, so it counts for each. VPC links are no resource type of AWS Config, whose
+    PutEvaluations refuses types that it does not know: so the account is judged.
     """
 
-    periodic_types = (REST_LINK, HTTP_LINK)
     parameters = LinkParameters
     lookups = (VpcLinks, LinkIntegrations, BalancerTiers)
 
     def decide_account(self, parameters: LinkParameters, facts: Facts) -> Sequence[Finding]:
-        links = facts.get(VpcLinks)
-        return [about(_judged(link, parameters, facts), link.resource_type, link.link_id) for link in links]
+        return [about_account(_judged(parameters, facts), facts)]
 
 
-def _judged(link: Link, parameters: LinkParameters, facts: Facts) -> Finding:
-    if not link.link_id:
-        raise RuleInputError(f"{link.resource_type}: a link has no id")
-    if link.status == "DELETING":
-        return not_applicable("is being deleted")
-    targets = dict.fromkeys(link.targets, "")
-    if link.resource_type == HTTP_LINK:
-        targets |= {each.target: f"API {each.api}: " for each in facts.get(LinkIntegrations) if each.uses(link)}
-    if not targets:
-        return compliant("no integration uses this link")
-    faults = [(where, fault) for target, where in sorted(targets.items()) if (fault := _fault(target, parameters, facts))]
+def _judged(parameters: LinkParameters, facts: Facts) -> Finding:
+    links = [link for link in facts.get(VpcLinks) if link.status != "DELETING"]
+    if not links:
+        return not_applicable("no VPC link here")
+    names: set[str] = set()
+    faults = []
+    for link in links:
+        for target, where in sorted(_targets(link, facts).items()):
+            names.add(_name(target))
+            fault = _fault(target, parameters, facts)
+            if fault:
+                faults.append(f"{link}: {where}{fault}")
     if faults:
-        return non_compliant(counted([f"{where}{fault}" for where, fault in faults], "target", SUFFIX))
-    named = [bounded(_name(target), 60) for target in sorted(targets)]
-    return compliant("targets only " + ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else ""))
+        return non_compliant(counted(faults, "target", SUFFIX))
+    if not names:
+        return compliant("no integration uses a VPC link")
+    count = "1 VPC link targets" if len(links) == 1 else f"{len(links)} VPC links target"
+    named = [bounded(name, 60) for name in sorted(names)]
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return compliant(f"{count} only " + ", ".join(named[:3]) + more)
+
+
+def _targets(link: Link, facts: Facts) -> dict[str, str]:
+    """Targets of a link, with the API that leads there where the link itself does not."""
+    if link.version == REST_LINK:
+        return dict.fromkeys(link.targets, "")
+    return {each.target: f"API {each.api}: " for each in facts.get(LinkIntegrations) if each.uses(link)}
 
 
 def _fault(target: str, parameters: LinkParameters, facts: Facts) -> str | None:
     if _VARIABLE in target:
-        return f"the target {bounded(target, 80)} is set elsewhere, by a stage variable; name the load balancer itself"
+        return f"target {bounded(target, 60)} is set elsewhere, by a stage variable; name the load balancer itself"
     found = _BALANCER.fullmatch(target)
     if found is None:
-        return f"{bounded(target, 100)} is no load balancer, so what it leads to is not limited; target one of tier vpc-link"
+        return f"{bounded(target, 80)} is no load balancer, so what it leads to is not limited"
     arn, name = f"{found[1]}:loadbalancer/{found[4]}", _name(target)
     if found[2] != facts.scope.account_id:
         return f"load balancer {name} is of account {found[2]}; target one of this account"

@@ -64,21 +64,21 @@ TIERS: dict[str, str | None] = {
 CLOUD_MAP = f"arn:aws:servicediscovery:{REGION}:{OWN}:service/srv-1"
 
 
-def findings(*links: Link, integrations: Any = (), known: Any = None, **raw: str) -> list[Finding]:
+def judged(*links: Link, integrations: Any = (), known: Any = None, **raw: str) -> Finding:
     facts = {(VpcLinks,): links, (LinkIntegrations,): integrations, (BalancerTiers,): TIERS} | (known or {})
     rule = PciVpcLinkLimited(Settings())
-    return list(rule.decide_account(rule.evaluate_parameters(raw), StatedFacts(SCOPE, facts)))
+    (finding,) = rule.decide_account(rule.evaluate_parameters(raw), StatedFacts(SCOPE, facts))
+    assert (finding.resource_type, finding.resource_id) == ("AWS::::Account", OWN)
+    return finding
 
 
 def of_rest_link(*targets: str, status: str = "AVAILABLE", **raw: str) -> Finding:
-    (finding,) = findings(Link(REST_LINK, "l1", status, targets), **raw)
-    return finding
+    return judged(Link(REST_LINK, "l1", "to-services", status, targets), **raw)
 
 
 def of_http_link(*targets: str, link_id: str = "l2", known: Any = None, **raw: str) -> Finding:
     integrations = [Integration("api1", link_id, target) for target in targets]
-    (finding,) = findings(Link(HTTP_LINK, "l2", "AVAILABLE"), integrations=integrations, known=known, **raw)
-    return finding
+    return judged(Link(HTTP_LINK, "l2", "to-partners", "AVAILABLE"), integrations=integrations, known=known, **raw)
 
 
 class TargetTest(unittest.TestCase):
@@ -90,7 +90,7 @@ class TargetTest(unittest.TestCase):
 
     def test_targets_of_a_rest_link(self) -> None:
         for target, compliance, told in (
-            (balancer("services"), COMPLIANT, "targets only services"),
+            (balancer("services"), COMPLIANT, "1 VPC link targets only services"),
             (balancer("public"), NON_COMPLIANT, "load balancer public is of tier 'dmz', expected vpc-link; target another, or list it in LoadBalancers"),
             (balancer("plain"), NON_COMPLIANT, "load balancer plain has no tag pci:tier, expected vpc-link"),
             (balancer("gone"), NON_COMPLIANT, "load balancer gone does not exist here"),
@@ -102,13 +102,13 @@ class TargetTest(unittest.TestCase):
             with self.subTest(target):
                 finding = of_rest_link(target)
                 self.assert_judged(finding, compliance, told)
-                self.assertEqual((finding.resource_type, finding.resource_id), ("AWS::ApiGateway::VpcLink", "l1"))
+                self.assertEqual(finding.annotation.startswith("VPC link l1 (to-services): "), compliance == NON_COMPLIANT)
 
     def test_targets_of_the_integrations_of_the_other_links(self) -> None:
         for target, compliance, told in (
-            (listener("services"), COMPLIANT, "targets only services"),
-            (listener("services", "net"), COMPLIANT, "targets only services"),
-            (balancer("services", "app"), COMPLIANT, "targets only services"),
+            (listener("services"), COMPLIANT, "1 VPC link targets only services"),
+            (listener("services", "net"), COMPLIANT, "1 VPC link targets only services"),
+            (balancer("services", "app"), COMPLIANT, "1 VPC link targets only services"),
             (listener("public"), NON_COMPLIANT, "API api1: load balancer public is of tier 'dmz'"),
             (listener("services", account=OTHER), NON_COMPLIANT, f"API api1: load balancer services is of account {OTHER}"),
             (listener("gone"), NON_COMPLIANT, "load balancer gone does not exist here"),
@@ -120,7 +120,9 @@ class TargetTest(unittest.TestCase):
             with self.subTest(target):
                 finding = of_http_link(target)
                 self.assert_judged(finding, compliance, told)
-                self.assertEqual((finding.resource_type, finding.resource_id), ("AWS::ApiGatewayV2::VpcLink", "l2"))
+                self.assertEqual(
+                    finding.annotation.startswith("VPC link l2 (to-partners): API api1: "), compliance == NON_COMPLIANT
+                )
 
     def test_a_list_instead_of_a_tag(self) -> None:
         for listed, compliance in (
@@ -148,19 +150,34 @@ class TargetTest(unittest.TestCase):
 
     def test_every_target_counts(self) -> None:
         self.assert_judged(
-            of_http_link(listener("services"), listener("public"), CLOUD_MAP), NON_COMPLIANT, "2 targets; first: API api1: "
+            of_http_link(listener("services"), listener("public"), CLOUD_MAP),
+            NON_COMPLIANT,
+            "2 targets; first: VPC link l2 (to-partners): API api1: ",
         )
         wide = [listener(name) for name in ("a", "b", "c", "d")]
         known = {(BalancerTiers,): {balancer(name, "app"): "vpc-link" for name in ("a", "b", "c", "d")}}
-        self.assert_judged(of_http_link(*wide, known=known), COMPLIANT, "targets only a, b, c and 1 more")
-        self.assert_judged(of_http_link(*wide[:3], known=known), COMPLIANT, "targets only a, b, c")
+        self.assert_judged(of_http_link(*wide, known=known), COMPLIANT, "1 VPC link targets only a, b, c and 1 more")
+        self.assert_judged(of_http_link(*wide[:3], known=known), COMPLIANT, "1 VPC link targets only a, b, c")
 
     def test_links_without_targets(self) -> None:
-        self.assert_judged(of_http_link(), COMPLIANT, "no integration uses this link")
-        self.assert_judged(of_http_link(listener("public"), link_id="other"), COMPLIANT, "no integration uses this link")
-        self.assertEqual(of_rest_link(balancer("public"), status="DELETING").compliance, NOT_APPLICABLE)
+        self.assert_judged(of_http_link(), COMPLIANT, "no integration uses a VPC link")
+        self.assert_judged(of_http_link(listener("public"), link_id="other"), COMPLIANT, "no integration uses a VPC link")
+        self.assert_judged(of_rest_link(balancer("public"), status="DELETING"), NOT_APPLICABLE, "no VPC link here")
         self.assertEqual(of_rest_link(balancer("public"), status="FAILED").compliance, NON_COMPLIANT)
-        self.assertEqual(findings(), [])
+        self.assert_judged(judged(), NOT_APPLICABLE, "no VPC link here")
+
+    def test_several_links(self) -> None:
+        good, bad = (
+            Link(REST_LINK, name, name, "AVAILABLE", (balancer(to),)) for name, to in (("a", "services"), ("b", "public"))
+        )
+        gone = Link(REST_LINK, "c", "c", "DELETING", (balancer("public"),))
+        http = Link(HTTP_LINK, "d", "d" * 50, "AVAILABLE")
+        self.assert_judged(judged(good, gone, http), COMPLIANT, "2 VPC links target only services")
+        self.assert_judged(judged(good, gone, bad), NON_COMPLIANT, "VPC link b (b): load balancer public is of tier 'dmz'")
+        both = judged(good, bad, http, integrations=[Integration("x", "d", CLOUD_MAP)])
+        self.assert_judged(both, NON_COMPLIANT, "2 targets; first: VPC link b (b): ")
+        only = judged(http, integrations=[Integration("x", "d", CLOUD_MAP)])
+        self.assert_judged(only, NON_COMPLIANT, f"VPC link d ({'d' * 38} …): API x: {CLOUD_MAP} is no load balancer")
 
     def test_a_stage_variable_may_name_any_link(self) -> None:
         named = "${stageVariables.link}"
@@ -168,11 +185,10 @@ class TargetTest(unittest.TestCase):
             of_http_link(listener("public"), link_id=named), NON_COMPLIANT, "load balancer public is of tier 'dmz'"
         )
         self.assertEqual(of_http_link(listener("services"), link_id=named).compliance, COMPLIANT)
-        rest, http = findings(
-            Link(REST_LINK, "l1", "AVAILABLE", (balancer("services"),)), Link(HTTP_LINK, "l2", "AVAILABLE"),
-            integrations=[Integration("a", named, listener("public"))],
-        )  # fmt: skip
-        self.assertEqual((rest.compliance, http.compliance), (COMPLIANT, NON_COMPLIANT))
+        rest = Link(REST_LINK, "l1", "x", "AVAILABLE", (balancer("services"),))
+        leads = [Integration("a", named, listener("public"))]
+        self.assertEqual(judged(rest, integrations=leads).compliance, COMPLIANT)
+        self.assertEqual(judged(rest, Link(HTTP_LINK, "l2", "y", "AVAILABLE"), integrations=leads).compliance, NON_COMPLIANT)
 
     def test_parameters(self) -> None:
         rule = PciVpcLinkLimited()
@@ -187,8 +203,6 @@ class TargetTest(unittest.TestCase):
         for missing in (LinkIntegrations, BalancerTiers):
             with self.subTest(missing), self.assertRaises(NotAssessed):
                 of_http_link(listener("services"), known={(missing,): NotAssessed("unknown")})
-        with self.assertRaisesRegex(RuleInputError, "a link has no id"):
-            findings(Link(REST_LINK, "", "AVAILABLE", (balancer("services"),)))
 
 
 class Clients:
@@ -237,7 +251,9 @@ class SourceTest(unittest.TestCase):
             IntegrationUri="http://nlb.example",
         )
         facts = LiveFacts(clients, SCOPE)
-        self.assertEqual(facts.get(VpcLinks), [Link(REST_LINK, v1, "AVAILABLE", (made[20],)), Link(HTTP_LINK, v2, "AVAILABLE")])
+        self.assertEqual(
+            facts.get(VpcLinks), [Link(REST_LINK, v1, "v1", "AVAILABLE", (made[20],)), Link(HTTP_LINK, v2, "v2", "AVAILABLE")]
+        )
         self.assertEqual(facts.get(LinkIntegrations), [Integration(api, v2, listener("n1", "net"))])
         tiers = facts.get(BalancerTiers)
         self.assertEqual((len(tiers), tiers[made[20]], tiers[made[0]]), (21, "vpc-link", None))

@@ -124,4 +124,4 @@ class _Network:
             ConnectionType="VPC_LINK", ConnectionId=link, IntegrationUri=listeners[0]["ListenerArn"],
         )  # fmt: skip
         if target != "vpc-link":
-            self._plant(LINK, link, "the partners' API enters over the public load balancer")
+            self._plant(LINK, self._issuer.accounts[self._role], "the partners' API enters over the public load balancer")

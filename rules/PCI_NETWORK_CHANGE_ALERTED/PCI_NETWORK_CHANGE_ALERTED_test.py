@@ -152,7 +152,7 @@ class Case(unittest.TestCase):
     def assert_judged(self, finding: Finding, compliance: str, *told: str) -> None:
         self.assertEqual(finding.compliance, compliance, finding.annotation)
         for each in told:
-            self.assertIn(each, finding.annotation)
+            self.assertIn(f" {each}", f" {finding.annotation}")
         self.assertLessEqual(len(finding.annotation), 256)
         self.assertEqual(finding.annotation.endswith(" [PCI 10.4.1.1]"), compliance == NON_COMPLIANT)
 
@@ -177,7 +177,7 @@ class FilterTest(Case):
         plain = judged(trail(), found=filters())
         self.assert_judged(
             plain, COMPLIANT, "filter security-group, filter network-ACL and 3 more alert on 36 calls",
-            "; not on ModifySecurityGroupRules, AssociateRouteTable (ExtendedEvents)",
+            "in 5 groups; not on ModifySecurityGroupRules, AssociateRouteTable (ExtendedEvents)",
         )  # fmt: skip
         extended = filters(
             security_group=cis("security group", also=("ModifySecurityGroupRules",)),
@@ -259,7 +259,7 @@ class FilterTest(Case):
             (
                 "ops item",
                 {"alarms": [alarm(AlarmActions=[f"arn:aws:ssm:{REGION}:{OWN}:opsitem:1"])]},
-                "opsitem:1 cannot be looked into",
+                f"arn:aws:ssm:{REGION}:{OWN}:opsitem:1 cannot be looked into",
             ),
         ):
             with self.subTest(name):
@@ -518,6 +518,13 @@ class InputTest(Case):
                 PciNetworkChangeAlerted(SETTINGS).decide_account(AlertParameters(), facts)
         with self.assertRaisesRegex(RuleInputError, "is no ARN of a log group"):
             judged(trail(CloudWatchLogsLogGroupArn="main"))
+
+    def test_what_the_rule_asks_of_aws(self) -> None:
+        actions = {action for lookup in PciNetworkChangeAlerted.lookups for action in lookup.actions}
+        self.assertEqual(actions, {
+            "cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors", "logs:DescribeMetricFilters",
+            "cloudwatch:DescribeAlarmsForMetric", "events:ListRules", "events:ListTargetsByRule", "sns:GetTopicAttributes",
+            "sns:ListSubscriptionsByTopic", "lambda:GetFunctionConfiguration", "sqs:GetQueueUrl", "states:DescribeStateMachine"})  # fmt: skip
 
     def test_a_snapshot_cannot_tell(self) -> None:
         facts = RecordedFacts(SimpleNamespace(find=lambda *key: []), Scope(OWN, REGION, NOW, SETTINGS))

@@ -104,12 +104,12 @@ class SubnetTest(unittest.TestCase):
             ("database", [TO_INTERNET], NON_COMPLIANT, "0.0.0.0/0 over igw-1; not allowed for tier 'database'"),
             (None, [TO_NAT], COMPLIANT, "a subnet without the tag pci:tier may not"),
             (None, [TO_INTERNET], NON_COMPLIANT, "not allowed for a subnet without the tag pci:tier; delete the route or give"),
-            ("databse", [], NON_COMPLIANT, "unknown tier 'databse'; correct it; known: database, dmz, service"),
+            ("databse", [], NON_COMPLIANT, "tag pci:tier names the unknown tier 'databse'; correct it; known: database, dmz, service"),
         ):  # fmt: skip
             with self.subTest(tier=tier, routes=len(routes)):
                 finding = judged(subnet(tier), table(*routes))
                 self.assertEqual(finding.compliance, verdict)
-                self.assertIn(words, finding.annotation)
+                self.assertIn(f" {words}", f" {finding.annotation}")
                 self.assertEqual(finding.annotation.endswith(" [PCI 1.4.2]"), verdict == NON_COMPLIANT)
 
     def test_every_kind_of_way_to_an_internet_gateway_counts(self) -> None:
@@ -174,7 +174,7 @@ class SubnetTest(unittest.TestCase):
         for name, tables, verdict, words in (
             ("own", (table(), open_main), COMPLIANT, OWN_TABLE),
             ("own, in the other order", (open_main, table()), COMPLIANT, OWN_TABLE),
-            ("main", (open_main, table(used_by=(association(OTHER),))), NON_COMPLIANT, f"main table {MAIN_TABLE}: 0.0.0.0/0"),
+            ("main", (open_main, table(used_by=(association(OTHER),))), NON_COMPLIANT, f"main table {MAIN_TABLE}: 0.0.0.0/0 over igw-1"),
             ("association ended", (open_main, table(used_by=(association(SUBNET, state="disassociated"),))), NON_COMPLIANT, "main"),
             ("association failed", (open_main, table(used_by=(association(SUBNET, state="failed"),))), NON_COMPLIANT, "main"),
             ("being associated", (open_main, table(used_by=(association(SUBNET, state="associating"),))), COMPLIANT, OWN_TABLE),
@@ -183,9 +183,11 @@ class SubnetTest(unittest.TestCase):
             with self.subTest(name):
                 finding = judged(subnet("service"), *tables)
                 self.assertEqual(finding.compliance, verdict)
-                self.assertIn(words, finding.annotation)
+                self.assertIn(f" {words}", f" {finding.annotation}")
         for tables in ((), (table(used_by=(association(OTHER),)),)):
-            with self.assertRaisesRegex(NotAssessed, f"neither a table of {SUBNET} nor the main one of {VPC}"):
+            with self.assertRaisesRegex(
+                NotAssessed, f"^neither a table of {SUBNET} nor the main one of {VPC} is in this source$"
+            ):
                 judged(subnet("service"), *tables)
 
     def test_several_routes_are_counted_the_internet_first(self) -> None:
@@ -202,7 +204,7 @@ class SubnetTest(unittest.TestCase):
         self.assertEqual(PciRouteLimited().evaluate_parameters({}), RouteParameters(("dmz",), ("database",), "deny-internet"))
         ignored = judged(subnet(), table(TO_INTERNET), UntaggedPolicy="ignore")
         self.assertEqual(ignored.compliance, NOT_APPLICABLE)
-        self.assertIn("UntaggedPolicy is ignore", ignored.annotation)
+        self.assertEqual(ignored.annotation, "no pci:tier tag, and UntaggedPolicy is ignore")
         self.assertEqual(judged(subnet("service"), table(TO_INTERNET), UntaggedPolicy="ignore").compliance, NON_COMPLIANT)
         self.assertEqual(judged(subnet("service"), table(TO_INTERNET), PublicTiers="dmz,service").compliance, COMPLIANT)
         self.assertEqual(judged(subnet("dmz"), table(TO_INTERNET), PublicTiers="").compliance, NON_COMPLIANT)
@@ -242,8 +244,16 @@ class TableTest(unittest.TestCase):
             with self.subTest(name):
                 finding = judged(item, item, tiers=tiers)
                 self.assertEqual(finding.compliance, verdict)
-                self.assertIn(words, finding.annotation)
+                self.assertIn(f" {words}", f" {finding.annotation}")
                 self.assertEqual(finding.annotation.endswith(" [PCI 1.4.2]"), verdict == NON_COMPLIANT)
+
+    def test_the_tiers_of_a_right_table_are_told(self) -> None:
+        users = table(TO_NAT, used_by=(association(SUBNET), association(OTHER)))
+        for tiers, told in (
+            ({SUBNET: "service", OTHER: None}, "no tier, service"),
+            ({SUBNET: "service", OTHER: "service"}, "service"),
+        ):
+            self.assertEqual(judged(users, users, tiers=tiers).annotation, f"its routes lead where its subnets may: {told}")
 
     def test_untagged_subnets_can_be_ignored(self) -> None:
         item = table(TO_INTERNET)
@@ -269,6 +279,9 @@ class TableTest(unittest.TestCase):
         nat = table(TO_NAT, used_by=users)
         finding = judged(nat, nat, tiers={SUBNET: "service", OTHER: "database", third: "database"})
         self.assertTrue(finding.annotation.startswith(f"2 subnets; first: {third}: 0.0.0.0/0 over nat-1"), finding.annotation)
+        last = table(route(ANY, gatewayId="igw-1"), TO_NAT, used_by=users)
+        finding = judged(last, last, tiers={SUBNET: "database", OTHER: "dmz", third: "dmz"})
+        self.assertTrue(finding.annotation.startswith(f"{SUBNET}: 0.0.0.0/0 over igw-1; not allowed"), finding.annotation)
 
     def test_a_table_of_another_account_is_judged_there(self) -> None:
         self.assertEqual(judged(table(TO_INTERNET, ownerId="210987654321")).compliance, NOT_APPLICABLE)
@@ -304,8 +317,9 @@ class BadInputTest(unittest.TestCase):
             "no configuration": ({**table(), "configuration": None}, "configuration"),
         }  # fmt: skip
         for name, (item, words) in broken.items():
-            with self.subTest(name), self.assertRaisesRegex(RuleInputError, words):
+            with self.subTest(name), self.assertRaisesRegex(RuleInputError, words) as refused:
                 judged(item)
+            self.assertTrue(str(refused.exception).startswith((f"{OWN_TABLE}: ", "AWS::EC2::RouteTable: ")))
 
     def test_unreadable_subnets(self) -> None:
         for name in ("subnetId", "vpcId", "ownerId", "tags"):
@@ -332,6 +346,13 @@ class Items:
 
 
 class SourceTest(unittest.TestCase):
+    def test_subnets_are_judged_again_on_schedule(self) -> None:
+        self.assertTrue(PciRouteLimited.sweeps)
+        actions = {action for lookup in PciRouteLimited.lookups for action in lookup.actions}
+        self.assertEqual(actions, {"ec2:DescribeSubnets", "ec2:DescribeRouteTables", "ec2:GetManagedPrefixListEntries"})
+        with self.assertRaises(AttributeError):
+            RouteParameters().untagged_policy = "ignore"  # type: ignore[misc]
+
     def test_a_snapshot_answers(self) -> None:
         own, other = subnet("database"), subnet("dmz", OTHER, vpcId="vpc-2")
         nat = table(TO_NAT)
@@ -348,7 +369,7 @@ class SourceTest(unittest.TestCase):
     @mock_aws
     def test_an_account_answers(self) -> None:
         ec2 = boto3.client("ec2", region_name="eu-west-1")
-        clients = SimpleNamespace(build_client=lambda service, region=None: ec2)
+        clients = SimpleNamespace(build_client=lambda service, region=None: {"ec2": ec2}[service])
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         first = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
         second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.2.0/24")["Subnet"]["SubnetId"]

@@ -84,7 +84,7 @@ def of_http_link(*targets: str, link_id: str = "l2", known: Any = None, **raw: s
 class TargetTest(unittest.TestCase):
     def assert_judged(self, finding: Finding, compliance: str, told: str) -> None:
         self.assertEqual(finding.compliance, compliance, finding.annotation)
-        self.assertIn(told, finding.annotation)
+        self.assertIn(f" {told}", f" {finding.annotation}")
         self.assertEqual(finding.annotation.endswith(" [PCI 1.4.2]"), compliance == NON_COMPLIANT)
         self.assertLessEqual(len(finding.annotation), 256)
 
@@ -211,6 +211,11 @@ class Clients:
 
 
 class SourceTest(unittest.TestCase):
+    def test_what_the_rule_asks_of_aws(self) -> None:
+        actions = {action for lookup in PciVpcLinkLimited.lookups for action in lookup.actions}
+        balancers = {"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"}
+        self.assertEqual(actions, {"apigateway:GET"} | balancers)
+
     def test_a_snapshot_has_the_tiers(self) -> None:
         item = json.loads((SAMPLES / "AWS_ElasticLoadBalancingV2_LoadBalancer.json").read_text("utf-8"))
         facts = RecordedFacts(SimpleNamespace(find=lambda *key: [item | {"tags": {"pci:tier": "vpc-link"}}]), SCOPE)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import unittest
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -214,6 +216,63 @@ class TierTest(unittest.TestCase):
         ):
             with self.subTest(reason):
                 self.assertEqual(judged(item, raw).annotation, reason)
+
+
+class ReferenceMatrixTest(unittest.TestCase):
+    """The matrix that rdk.json ships with, line by line."""
+
+    SETTINGS = Settings.from_mapping(json.loads((Path(__file__).resolve().parents[2] / "rdk.json").read_text("utf-8")))
+
+    def judged(self, entry: dict[str, Any], tier: str) -> str:
+        tiers = ("dmz", "vpc-link", "card-api", "external-api", "service", "database")
+        known: dict[tuple[Any, ...], Any] = {(VpcCidrs, "vpc-1"): networks("10.0.0.0/16", "10.1.0.0/16")}
+        known |= {(SecurityGroupPlace, f"sg-{name}", ACCOUNT): ("vpc-1", name) for name in tiers}
+        known[SecurityGroupPlace, "sg-none", ACCOUNT] = ("vpc-1", None)
+        rule = PciSecurityGroupIngressLimited(self.SETTINGS)
+        facts = StatedFacts(Scope(ACCOUNT, "eu-west-1", NOW, self.SETTINGS), known)
+        return rule.decide(group(entry, tier=tier), rule.evaluate_parameters({}), facts).compliance
+
+    def test_addresses(self) -> None:
+        own, whole, world = ["10.0.0.0/16"], ["10.0.0.0/15"], ["0.0.0.0/0"]
+        for tier, entry, verdict in (
+            ("dmz", permission(ipv4=world), COMPLIANT),
+            ("dmz", permission(ipv6=["::/0"]), COMPLIANT),
+            ("dmz", permission(ports=(80, 80), ipv4=world), NON_COMPLIANT),
+            ("dmz", permission(ports=(442, 443), ipv4=world), NON_COMPLIANT),
+            ("dmz", permission(ports=(443, 444), ipv4=world), NON_COMPLIANT),
+            ("dmz", permission("udp", ipv4=world), NON_COMPLIANT),
+            ("dmz", permission("-1", None, ipv4=own), NON_COMPLIANT),
+            ("vpc-link", permission(ipv4=own), COMPLIANT),
+            ("vpc-link", permission(ipv4=whole), COMPLIANT),
+            ("vpc-link", permission(ports=(8443, 8443), ipv4=own), NON_COMPLIANT),
+            ("vpc-link", permission(ipv4=["10.0.0.0/14"]), NON_COMPLIANT),
+            ("vpc-link", permission(ipv4=world), NON_COMPLIANT),
+            ("card-api", permission("-1", None, ipv4=whole), COMPLIANT),
+            ("card-api", permission(ipv4=world), NON_COMPLIANT),
+            ("external-api", permission("udp", (53, 53), ipv4=own), COMPLIANT),
+            ("external-api", permission(ipv4=["203.0.113.0/28"]), NON_COMPLIANT),
+            ("service", permission(ipv4=own), NON_COMPLIANT),
+            ("database", permission(ports=(5432, 5432), ipv4=own), NON_COMPLIANT),
+        ):
+            with self.subTest(tier=tier, entry=entry["ipProtocol"], ports=entry["fromPort"]):
+                self.assertEqual(self.judged(entry, tier), verdict)
+
+    def test_groups(self) -> None:
+        database = (5432, 5432)
+        for tier, ports, allowed in (
+            ("service", HTTPS, {"card-api", "external-api", "service"}),
+            ("database", database, {"service"}),
+            ("database", (5432, 5433), set()),
+            ("database", HTTPS, set()),
+            ("card-api", HTTPS, {"dmz", "vpc-link", "card-api", "external-api", "service", "database", "none"}),
+        ):
+            for name in ("dmz", "vpc-link", "card-api", "external-api", "service", "database", "none"):
+                with self.subTest(tier=tier, ports=ports, peer=name):
+                    verdict = self.judged(permission(ports=ports, groups=[(f"sg-{name}", ACCOUNT)]), tier)
+                    self.assertEqual(verdict, COMPLIANT if name in allowed else NON_COMPLIANT)
+        # a group that refers to itself is of its own tier
+        self.assertEqual(self.judged(permission("-1", None, groups=[(OWN, ACCOUNT)]), "service"), COMPLIANT)
+        self.assertEqual(self.judged(permission(ports=database, groups=[(OWN, ACCOUNT)]), "database"), NON_COMPLIANT)
 
 
 class UntaggedTest(unittest.TestCase):

@@ -6,18 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from pci_config.rule import (
-    Clients,
     Facts,
     Finding,
     Item,
-    Lookup,
     NotAssessed,
     PciRule,
     RuleInputError,
-    Scope,
     about_account,
     compliant,
     counted,
@@ -27,6 +22,7 @@ from pci_config.rule import (
     words,
 )
 from pci_config.trail import MalformedTrailError, member, organization_gaps, selector_gaps, status_gaps, storage_gaps
+from pci_config.trail_facts import EventSelectors, Trails, TrailStatus
 
 TRAIL = "AWS::CloudTrail::Trail"
 SUFFIX = " [PCI 10.2.1]"
@@ -37,47 +33,6 @@ class TrailParameters:
     cde_buckets: tuple[str, ...] = words(
         pattern=r"[a-z0-9.*?-]{3,63}", expected="bucket names or patterns, separated by commas"
     )
-
-
-class Trails(Lookup[Sequence[Mapping[str, Any]]]):
-    """Every trail that acts on this account and Region, the organization's too, as DescribeTrails gives them."""
-
-    actions = ("cloudtrail:DescribeTrails",)
-
-    @classmethod
-    def live(cls, clients: Clients, scope: Scope, *key: str) -> Sequence[Mapping[str, Any]]:
-        found: Sequence[Mapping[str, Any]] = clients.build_client("cloudtrail").describe_trails(includeShadowTrails=True)[
-            "trailList"
-        ]
-        return found
-
-
-class TrailStatus(Lookup[Mapping[str, Any]]):
-    """GetTrailStatus by ARN. AWS Config does not record it."""
-
-    actions = ("cloudtrail:GetTrailStatus",)
-
-    @classmethod
-    def live(cls, clients: Clients, scope: Scope, *key: str) -> Mapping[str, Any]:
-        status: Mapping[str, Any] = clients.build_client("cloudtrail").get_trail_status(Name=key[0])
-        return status
-
-
-class EventSelectors(Lookup[Mapping[str, Any] | None]):
-    """GetEventSelectors by ARN; None when the account that owns the trail does not let this one read them."""
-
-    actions = ("cloudtrail:GetEventSelectors",)
-
-    @classmethod
-    def live(cls, clients: Clients, scope: Scope, *key: str) -> Mapping[str, Any] | None:
-        try:
-            selectors: Mapping[str, Any] = clients.build_client("cloudtrail").get_event_selectors(TrailName=key[0])
-        except ClientError as error:
-            own = key[0].split(":")[4] == scope.account_id
-            if not own and error.response["Error"]["Code"] in ("AccessDeniedException", "TrailNotFoundException"):
-                return None
-            raise
-        return selectors
 
 
 class PciTrailDelivered(PciRule):

@@ -84,6 +84,8 @@ class _Matcher:
         if isinstance(wanted, Mapping) and set(wanted) == {"exists"}:
             if not isinstance(wanted["exists"], bool):
                 return self._say("exists: neither true nor false")
+            if found == [] and there:  # an empty list has no leaf to look at: surely neither
+                return False
             leaf = there and not isinstance(found, Mapping)  # `exists` is about leaves only
             return leaf is wanted["exists"]
         try:

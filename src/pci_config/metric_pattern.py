@@ -23,7 +23,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
 MAX_CHARACTERS = 1024  # CloudWatch Logs API reference, FilterPattern
@@ -169,12 +169,15 @@ def _text_test(text: str) -> Callable[[str | Decimal], bool]:
     return test
 
 
-def _number_test(text: str, operator: str) -> Callable[[str | Decimal], bool]:
-    number = Decimal(text)
+def _number_test(token: _Token, operator: str) -> Callable[[str | Decimal], bool]:
+    try:
+        number = Decimal(token.text)
+    except InvalidOperation:
+        raise PatternError(f"the number {token.text!r} is out of range", token.position) from None
 
     def test(value: str | Decimal) -> bool:
         if isinstance(value, str):
-            return operator in ("=", "!=") and value == text
+            return operator in ("=", "!=") and value == token.text
         match operator:
             case "<":
                 return value < number
@@ -265,7 +268,7 @@ class _Parser:
         value = self._here
         self._next += 1
         if value.kind == "word" and _NUMBER.fullmatch(value.text):
-            return Compared(selector, _number_test(value.text, operator), operator != "!=")
+            return Compared(selector, _number_test(value, operator), operator != "!=")
         if value.kind not in ("word", "quoted", "regex"):
             raise PatternError(f"expected a string, number or %regex%, found {value.text!r}", value.position)
         if operator not in ("=", "!="):

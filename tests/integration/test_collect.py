@@ -47,6 +47,8 @@ def kinds(value: Any, prefix: str = "") -> dict[str, str]:
 READ_BY_RULES = {
     "AWS::EC2::SecurityGroup": ["configuration.groupId", "configuration.vpcId", "configuration.ipPermissions[].ipProtocol", "configuration.ipPermissionsEgress[].ipv4Ranges[].cidrIp"],
     "AWS::EC2::VPC": ["configuration.cidrBlock", "configuration.cidrBlockAssociationSet[].cidrBlock"],
+    "AWS::EC2::Subnet": ["configuration.subnetId", "configuration.vpcId", "configuration.ownerId", "configuration.tags[].key"],
+    "AWS::EC2::RouteTable": ["configuration.routeTableId", "configuration.vpcId", "configuration.ownerId", "configuration.associations[].main", "configuration.associations[].associationState.state", "configuration.routes[].destinationCidrBlock", "configuration.routes[].gatewayId", "configuration.routes[].state"],
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ["configuration.type", "configuration.scheme", "supplementaryConfiguration.LoadBalancerAttributes[].key", "supplementaryConfiguration.LoadBalancerAttributes[].value"],
     "AWS::ElasticLoadBalancingV2::Listener": ["configuration.ListenerArn", "configuration.LoadBalancerArn", "configuration.Protocol", "configuration.Port", "configuration.DefaultActions[].Type"],
     "AWS::ElasticLoadBalancing::LoadBalancer": ["configuration.listenerDescriptions[].listener.protocol", "configuration.listenerDescriptions[].listener.loadBalancerPort", "supplementaryConfiguration.LoadBalancerAttributes.accessLog.enabled"],

@@ -29,9 +29,13 @@ SUFFIX = " [PCI 10.5.1]"
 @dataclass(frozen=True, slots=True)
 class LifecycleParameters:
     retention_days: int = integer(3650, 365, 36500)
+    """Days after which a log is deleted, not before."""
     retention_tolerance_days: int = integer(31, 0, 366)
+    """Days by which deletion may come late."""
     standard_days: int = integer(30, 30, 365)
+    """Days in S3 Standard before Standard-IA."""
     glacier_days: int = integer(90, 90, 3650)
+    """Days before a class that needs a restore; PCI DSS wants three months at once available."""
 
 
 class PciArchiveLifecycle(PciRule):

@@ -34,6 +34,7 @@ SUFFIX = " [PCI 10.2.1]"
 @dataclass(frozen=True, slots=True)
 class FlowLogParameters:
     traffic_type: str = choice("ALL", ("ALL", "REJECT"))
+    """Traffic that must be logged; REJECT is satisfied by ALL too."""
 
 
 class FlowLogs(Lookup[Sequence[Mapping[str, Any]]]):

@@ -11,6 +11,7 @@ from rich.console import Console
 from pci_config import __version__, build
 from pci_config.catalogue import Catalogue, CatalogueError, project_root
 from pci_config.cli_assess import assess_command
+from pci_config.cli_rules import rules_app
 from pci_config.rdk_json import RdkJson, SettingsError
 from pci_config.rule import ParameterError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("assess")(assess_command)
+app.add_typer(rules_app, name="rules")
 
 
 def _version(asked: bool) -> None:

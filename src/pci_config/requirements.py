@@ -26,6 +26,7 @@ class Requirement:
     checks: str = ""
     in_force: str | None = None
     managed_rules: tuple[str, ...] = ()
+    custom_rules: tuple[str, ...] = ()
     why_custom: str | None = None
     no_rule: str | None = None
     ask_the_assessor: str | None = None
@@ -88,7 +89,7 @@ def order(number: str) -> tuple[int, ...]:
 
 
 def _requirement(entry: Mapping[str, Any]) -> Requirement:
-    lists = {name: tuple(entry.get(name) or ()) for name in ("predecessors", "managed_rules")}
+    lists = {name: tuple(entry.get(name) or ()) for name in ("predecessors", "managed_rules", "custom_rules")}
     texts = {name: str(value) for name, value in entry.items() if name not in lists}
     return Requirement(**{**texts, **lists})  # type: ignore[arg-type]
 

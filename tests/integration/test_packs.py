@@ -103,13 +103,14 @@ def test_a_template_that_outgrows_the_request_goes_by_way_of_a_bucket() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "message"), [(600, None), (1200, "InputParameters: ")]  # of 1024 for all parameters of a rule
+    ("length", "message"),
+    [(600, None), (1200, "InputParameters: ")],  # of 1024 for all parameters of a rule
 )
 def test_long_values_stop_the_build_before_aws_does(
     catalogue: Catalogue, rdk_json: RdkJson, monkeypatch: pytest.MonkeyPatch, length: int, message: str | None
 ) -> None:
     documents = build.generate(ROOT, catalogue, rdk_json).documents
-    buckets = ",".join("card-data-bucket-%05d" % number for number in range(length // 22))
+    buckets = ",".join(f"card-data-bucket-{number:05}" for number in range(length // 22))
     monkeypatch.setitem(rdk_json.rule_parameters, "PCI_BUCKET_LOG_DELIVERED", {"CdeBuckets": buckets})
     if message is None:
         assert buckets in build_pack(catalogue, rdk_json, "regional", documents)
@@ -122,7 +123,10 @@ def test_long_values_stop_the_build_before_aws_does(
     ("given", "message"),
     [
         ({"ACCESS_KEY_ROTATED": {}}, "ManagedRules.ACCESS_KEY_ROTATED: no managed rule of the packs"),
-        ({"ACCESS_KEYS_ROTATED": {"maxAccessKeyAge": "x"}}, "ManagedRules.ACCESS_KEYS_ROTATED: maxAccessKeyAge: 'x' is no whole"),
+        (
+            {"ACCESS_KEYS_ROTATED": {"maxAccessKeyAge": "x"}},
+            "ManagedRules.ACCESS_KEYS_ROTATED: maxAccessKeyAge: 'x' is no whole",
+        ),
         ({"ACCESS_KEYS_ROTATED": {"age": "9"}}, "takes no parameter 'age'; known: maxAccessKeyAge"),
     ],
 )

@@ -141,7 +141,10 @@ def test_a_long_template_comes_from_a_bucket(server: MotoServer) -> None:
     s3.put_object(Bucket="templates", Key="packs/long.yaml", Body=body.encode() + b" " * 300_000)
     config.put_conformance_pack(ConformancePackName="pci", TemplateS3Uri="s3://templates/packs/pci.yaml")
     assert len(config.describe_config_rules()["ConfigRules"]) == 1
-    for place, message in (("s3://templates/packs/none.yaml", "NoSuchKey"), ("s3://templates/packs/long.yaml", "a pack takes 300000")):
+    for place, message in (
+        ("s3://templates/packs/none.yaml", "NoSuchKey"),
+        ("s3://templates/packs/long.yaml", "a pack takes 300000"),
+    ):
         with pytest.raises(ClientError, match=message):
             config.put_conformance_pack(ConformancePackName="pci", TemplateS3Uri=place)
 

@@ -72,7 +72,9 @@ def test_managed_rules_named_by_requirements_exist(aws_table: dict[str, Any]) ->
 @pytest.mark.parametrize("rule", [*CATALOGUE.rules.values(), *CATALOGUE.managed_rules.values()], ids=lambda rule: rule.id)
 def test_no_rule_claims_a_mistaken_or_unknown_number(rule: RuleEntry | ManagedRule) -> None:
     claimed = [(version, number) for version, numbers in rule.requirements.items() for number in numbers]
-    assert [BOOK.refusal(version, number, rule.id) for version, number in claimed if BOOK.refusal(version, number, rule.id)] == []
+    assert [
+        BOOK.refusal(version, number, rule.id) for version, number in claimed if BOOK.refusal(version, number, rule.id)
+    ] == []
     assert len(claimed) == len(set(claimed)), "a number stands twice"
 
 
@@ -175,7 +177,11 @@ def test_the_packs_have_the_managed_rules_of_the_catalogue() -> None:
         ("ACCESS_KEYS_ROTATED", {"MaxAccessKeyAge": "90"}, "takes no parameter 'MaxAccessKeyAge'; known: maxAccessKeyAge"),
         ("EC2_IMDSV2_CHECK", {"x": "1"}, "takes no parameter 'x'; known: none"),
         ("IAM_POLICY_NO_STATEMENTS_WITH_ADMIN_ACCESS", {"excludePermissionBoundaryPolicy": "true"}, ""),
-        ("IAM_POLICY_NO_STATEMENTS_WITH_ADMIN_ACCESS", {"excludePermissionBoundaryPolicy": "yes"}, "'yes' is neither true nor false"),
+        (
+            "IAM_POLICY_NO_STATEMENTS_WITH_ADMIN_ACCESS",
+            {"excludePermissionBoundaryPolicy": "yes"},
+            "'yes' is neither true nor false",
+        ),
         ("ALB_WAF_ENABLED", {"wafWebAclIds": ""}, "wafWebAclIds: is empty"),
         ("ALB_WAF_ENABLED", {"wafWebAclIds": "a,b"}, ""),
     ],

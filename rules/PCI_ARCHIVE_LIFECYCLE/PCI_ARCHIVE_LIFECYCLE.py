@@ -17,7 +17,6 @@ from pci_config.rule import (
     integer,
     non_compliant,
     not_applicable,
-    optional,
     required,
     tags_of,
 )
@@ -66,7 +65,7 @@ class PciArchiveLifecycle(PciRule):
         lifecycle = supplementary.get("BucketLifecycleConfiguration")
         if lifecycle is None:
             return non_compliant(f"no lifecycle: nothing moves to cheaper storage and nothing is ever deleted{SUFFIX}")
-        status = optional(item, "supplementaryConfiguration.BucketVersioningConfiguration.status", str, "Off")
+        status = required(item, "supplementaryConfiguration.BucketVersioningConfiguration.status", str)
         if status not in ("Off", "Enabled", "Suspended"):
             raise RuleInputError(f"BucketVersioningConfiguration.status is {status!r}, which this rule does not know")
         try:

@@ -17,7 +17,6 @@ from pci_config.rule import (
     integer,
     non_compliant,
     not_applicable,
-    optional,
     required,
     tags_of,
 )
@@ -29,9 +28,13 @@ SUFFIX = " [PCI 10.5.1]"
 @dataclass(frozen=True, slots=True)
 class LifecycleParameters:
     retention_days: int = integer(3650, 365, 36500)
+    """Days after which a log is deleted, not before."""
     retention_tolerance_days: int = integer(31, 0, 366)
+    """Days by which deletion may come late."""
     standard_days: int = integer(30, 30, 365)
+    """Days in S3 Standard before Standard-IA."""
     glacier_days: int = integer(90, 90, 3650)
+    """Days before a class that needs a restore; PCI DSS wants three months at once available."""
 
 
 class PciArchiveLifecycle(PciRule):
@@ -62,7 +65,7 @@ class PciArchiveLifecycle(PciRule):
         lifecycle = supplementary.get("BucketLifecycleConfiguration")
         if lifecycle is None:
             return non_compliant(f"no lifecycle: nothing moves to cheaper storage and nothing is ever deleted{SUFFIX}")
-        status = optional(item, "supplementaryConfiguration.BucketVersioningConfiguration.status", str, "Off")
+        status = required(item, "supplementaryConfiguration.BucketVersioningConfiguration.status", str)
         if status not in ("Off", "Enabled", "Suspended"):
             raise RuleInputError(f"BucketVersioningConfiguration.status is {status!r}, which this rule does not know")
         try:

@@ -20,6 +20,14 @@ from pci_config.rule import (
 )
 from pci_config.settings import SettingMissing, Settings
 
+# Members whose absence means fine, and why (tests/property/test_every_rule.py)
+ABSENT_IS_FINE = {
+    "supplementaryConfiguration.BucketLifecycleConfiguration.rules.*.expirationDate": "no date: the days decide",
+    "supplementaryConfiguration.BucketLifecycleConfiguration.rules.*.transitions.*.date": "no date: the days decide",
+    "supplementaryConfiguration.BucketLifecycleConfiguration.rules.*.filter.predicate": "no predicate: every object",
+    "supplementaryConfiguration.BucketLifecycleConfiguration.rules.*.prefix": "no prefix: every object",
+}
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ARCHIVE = Settings(archive_buckets=("card-issuer-log-archive-*",))
 NAME = "card-issuer-log-archive-trail"

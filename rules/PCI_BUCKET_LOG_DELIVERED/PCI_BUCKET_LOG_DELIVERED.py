@@ -37,6 +37,7 @@ class BucketLogParameters:
     cde_buckets: tuple[str, ...] = words(
         pattern=r"[a-z0-9.*?-]{3,63}", expected="bucket names or patterns, separated by commas"
     )
+    """Buckets that hold card data, beside those tagged `pci:scope` = cde."""
 
 
 class ObjectEventTrails(Lookup[Sequence[Mapping[str, Any]]]):

@@ -125,14 +125,15 @@ def database_of(item: Item) -> Database:
         group = required(item, "configuration.dbclusterParameterGroup", str)
         name = required(item, "configuration.dbclusterIdentifier", str)
         with reading("configuration.dbclusterMembers"):
-            members = optional(item, "configuration.dbclusterMembers", list, [])
-            statuses = {str(each.get("dbclusterParameterGroupStatus") or "in-sync") for each in members} or {"in-sync"}
+            members = required(item, "configuration.dbclusterMembers", list)  # empty for a cluster without instances
+            statuses = {required(each, "dbclusterParameterGroupStatus", str) for each in members} or {"in-sync"}
         groups = tuple((group, status) for status in sorted(statuses))
         return Database("cluster", name, engine, exports, groups, ())
     with reading("configuration.dBParameterGroups"):
         used = required(item, "configuration.dBParameterGroups", list)
-        groups = tuple((str(g["dBParameterGroupName"]), str(g["parameterApplyStatus"])) for g in used)
-        options = tuple(o["optionGroupName"] for o in optional(item, "configuration.optionGroupMemberships", list, []))
+        groups = tuple((required(g, "dBParameterGroupName", str), required(g, "parameterApplyStatus", str)) for g in used)
+        memberships = optional(item, "configuration.optionGroupMemberships", list, [])
+        options = tuple(required(o, "optionGroupName", str) for o in memberships)
     return Database("instance", required(item, "configuration.dBInstanceIdentifier", str), engine, exports, groups, options)
 
 

@@ -34,6 +34,7 @@ SUFFIX = " [PCI 10.2.1]"
 @dataclass(frozen=True, slots=True)
 class FlowLogParameters:
     traffic_type: str = choice("ALL", ("ALL", "REJECT"))
+    """Traffic that must be logged; REJECT is satisfied by ALL too."""
 
 
 class FlowLogs(Lookup[Sequence[Mapping[str, Any]]]):
@@ -58,7 +59,8 @@ class FlowLogs(Lookup[Sequence[Mapping[str, Any]]]):
             found = items.find(FLOW_LOG, scope.account_id, scope.region)
         except NotAssessed:
             raise NotAssessed("no flow log is recorded here; whether there is none, the source cannot show") from None
-        return [required(item, "configuration", dict) for item in found if item["configuration"].get("resourceId") == key[0]]
+        configurations = [required(item, "configuration", dict) for item in found]
+        return [configuration for configuration in configurations if configuration.get("resourceId") == key[0]]
 
 
 class PciFlowLogDelivered(PciRule):

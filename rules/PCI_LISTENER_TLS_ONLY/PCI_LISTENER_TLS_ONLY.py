@@ -38,8 +38,11 @@ SUFFIX = " [PCI 4.2.1]"
 @dataclass(frozen=True, slots=True)
 class ListenerParameters:
     minimum_tls_version: str = choice("1.2", ("1.2", "1.3"))
+    """Oldest TLS version that a policy may take."""
     pass_through_ports: tuple[int, ...] = ports()
+    """Ports on which a Network Load Balancer may pass TCP or UDP through: TLS ends behind it."""
     scope: str = choice("all", ("all", "internet-facing"))
+    """Which load balancers a pass-through listener is judged on."""
 
 
 class ListenerRules(Lookup[Sequence[Mapping[str, Any]]]):

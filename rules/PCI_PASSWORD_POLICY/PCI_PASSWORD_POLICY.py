@@ -28,9 +28,13 @@ from pci_config.rule import (
 @dataclass(frozen=True, slots=True)
 class PasswordParameters:
     minimum_password_length: int = integer(12, 12, 128)
+    """Least number of characters."""
     password_reuse_prevention: int = integer(4, 4, 24)
+    """Number of former passwords that cannot come again."""
     max_password_age: int = integer(90, 1, 90)
+    """Days after which a password must change."""
     require_symbols: bool = flag(False)
+    """Whether a symbol is demanded as well."""
 
 
 class AccountPasswordPolicy(Lookup[Mapping[str, Any] | None]):

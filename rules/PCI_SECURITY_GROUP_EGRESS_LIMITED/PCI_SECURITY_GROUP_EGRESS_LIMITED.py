@@ -55,7 +55,9 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class EgressParameters:
     untagged_policy: str = choice("deny-internet", UNTAGGED_POLICIES)
+    """How a group without a tier is judged: nothing beyond private addresses, nothing at all, or not."""
     internet_ports: tuple[int, ...] = ports()
+    """Ports on which a group without a tier may reach the internet."""
 
 
 class VpcCidrs(Lookup[tuple[Network, ...]]):

@@ -35,6 +35,11 @@ from PCI_SECURITY_GROUP_EGRESS_LIMITED import (
     VpcCidrs,
 )
 
+# Members whose absence means fine, and why (tests/property/test_every_rule.py)
+ABSENT_IS_FINE = {
+    "tags.pci:tier": "a group without tier is judged by UntaggedPolicy",
+}
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ACCOUNT = "123456789012"
 OWN, OTHER, PEERED = "sg-0000000000000000a", "sg-0000000000000000b", "sg-0000000000000000c"

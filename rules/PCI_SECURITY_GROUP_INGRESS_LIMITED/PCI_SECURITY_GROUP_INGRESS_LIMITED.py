@@ -43,8 +43,11 @@ SUFFIX = " [PCI 1.3.1]"
 @dataclass(frozen=True, slots=True)
 class IngressParameters:
     untagged_policy: str = choice("deny-internet", UNTAGGED_POLICIES)
+    """How a group without a tier is judged: nothing from beyond private addresses, nothing at all, or not."""
     internet_ports: tuple[int, ...] = ports()
+    """Ports on which a group without a tier may be reached from the internet."""
     admin_ports: tuple[int, ...] = ports(ADMIN_PORTS)
+    """Ports of administration, named first in the annotation when they are open to the world."""
 
 
 class PciSecurityGroupIngressLimited(PciRule):

@@ -33,6 +33,11 @@ from pci_config.rule import (
 from pci_config.settings import Flow, Settings, Tier
 from PCI_SECURITY_GROUP_INGRESS_LIMITED import PciSecurityGroupIngressLimited
 
+# Members whose absence means fine, and why (tests/property/test_every_rule.py)
+ABSENT_IS_FINE = {
+    "tags.pci:tier": "a group without tier is judged by UntaggedPolicy",
+}
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ACCOUNT, FOREIGN_ACCOUNT = "123456789012", "210987654321"
 OWN, OTHER, GONE = "sg-0000000000000000a", "sg-0000000000000000b", "sg-0000000000000000c"

@@ -38,6 +38,7 @@ IDLE_SUFFIX = " [PCI 10.2.1.2, 8.2.8]"
 @dataclass(frozen=True, slots=True)
 class ShellParameters:
     max_idle_minutes: int = integer(15, 1, 60)
+    """Minutes after which an idle session ends."""
 
 
 class SessionPreferences(Lookup[Mapping[str, Any] | None]):

@@ -27,6 +27,11 @@ from pci_config.rule import (
 from pci_config.settings import Settings
 from PCI_TASK_LOG_DELIVERED import PciTaskLogDelivered, TaskDefinitionsInUse
 
+# Members whose absence means fine, and why (tests/property/test_every_rule.py)
+ABSENT_IS_FINE = {
+    "configuration.ContainerDefinitions.*.LogConfiguration.Options.awslogs-region": "the driver takes the task's own Region",
+}
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 OWN, REGION = "123456789012", "eu-west-1"
 ARCHIVE = Settings(archive_account="300000000003", archive_buckets=("card-issuer-log-archive-*",))

@@ -33,6 +33,7 @@ class TrailParameters:
     cde_buckets: tuple[str, ...] = words(
         pattern=r"[a-z0-9.*?-]{3,63}", expected="bucket names or patterns, separated by commas"
     )
+    """Buckets with card data, whose object events the trail must record."""
 
 
 class PciTrailDelivered(PciRule):

@@ -16,6 +16,7 @@ from pci_config.catalogue import Catalogue, documents_folder
 from pci_config.documents import build_document, document_names
 from pci_config.org_templates import load_policies, member_global, member_regional
 from pci_config.pack import build_pack
+from pci_config.pages import site
 from pci_config.rdk_json import RdkJson
 
 BUNDLE = Path("build/lambda/pci-config-rules.zip")
@@ -35,29 +36,38 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson) -> Artefacts:
     folder = documents_folder(root)
     texts = {name: build_document(folder / name, rdk_json.document) for name in document_names(folder)}
     documents = {name: yaml.safe_load(text) for name, text in texts.items()}
+    packs = {
+        "conformance_pack.yaml": build_pack(catalogue, rdk_json, "regional", documents),
+        "conformance_pack_global.yaml": build_pack(catalogue, rdk_json, "global", documents),
+    }
     checked_in = {
-        Path("conformance_pack.yaml"): build_pack(catalogue, rdk_json, "regional", documents),
-        Path("conformance_pack_global.yaml"): build_pack(catalogue, rdk_json, "global", documents),
+        **{Path(name): text for name, text in packs.items()},
         Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, load_policies(folder)),
         Path("org_setup/member_regional/template.yaml"): member_regional(documents),
         Path("docs/schemas/rdk.schema.json"): json.dumps(settings_file.json_schema(), indent=2) + "\n",
+        **site.pages(catalogue, rdk_json, packs),
     }
     return Artefacts(checked_in, {Path(f"build/documents/{name}.yaml"): text for name, text in texts.items()}, documents)
 
 
 def drift(root: Path, artefacts: Artefacts) -> list[Path]:
-    """Checked-in files that differ from what would be generated."""
-    return [
+    """Checked-in files that differ from what would be generated, and pages of rules that are no more."""
+    differing = [
         path
         for path, text in artefacts.checked_in.items()
         if not (root / path).is_file() or (root / path).read_text("utf-8") != text
     ]
+    return differing + site.stale(root, artefacts.checked_in)
 
 
 def write(root: Path, artefacts: Artefacts, catalogue: Catalogue, rdk_json: RdkJson) -> tuple[list[Path], str]:
     """Write what changed, and the bundle. Returns the changed checked-in files and the bundle's SHA-256."""
     changed = drift(root, artefacts)
-    for path, text in {**{p: artefacts.checked_in[p] for p in changed}, **artefacts.built}.items():
+    for path in changed:
+        if path not in artefacts.checked_in:
+            (root / path).unlink()
+    texts = {path: artefacts.checked_in[path] for path in changed if path in artefacts.checked_in}
+    for path, text in {**texts, **artefacts.built}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, "utf-8")
     return changed, build_bundle(root / BUNDLE, catalogue, rdk_json)

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-import yaml
-
+from pci_config.requirements import Requirement, RequirementBook, read_yaml
 from pci_config.rule import RESERVED_PARAMETERS, PciRule, parameter_name
 
 PACKAGE = Path(__file__).resolve().parent
@@ -87,33 +86,40 @@ class RuleEntry:
 
 @dataclass(frozen=True)
 class ManagedRule:
-    """An AWS managed rule of the packs."""
+    """An AWS managed rule of the packs. `accepts` maps each parameter that AWS takes to its type."""
 
     id: str
     region_scope: str
     parameters: Mapping[str, str]
     requirements: Mapping[str, tuple[str, ...]]
+    accepts: Mapping[str, str]
+    why_adequate: str
+    known_gap: str
 
     @property
     def config_rule_name(self) -> str:
         return f"PCI_MANAGED_{self.id}"
 
-
-@dataclass(frozen=True)
-class Requirement:
-    """A PCI DSS 4.0.1 requirement with our own short title and the numbers it had in 3.2.1."""
-
-    id: str
-    predecessors: tuple[str, ...]
-    title: str
-    evidence_limits: str
+    def faults(self, given: Mapping[str, str]) -> list[str]:
+        """What is wrong with parameters for this rule: names that AWS does not take, values of another type."""
+        found = []
+        for name, value in given.items():
+            if name not in self.accepts:
+                found.append(f"takes no parameter {name!r}; known: {', '.join(self.accepts) or 'none'}")
+            elif self.accepts[name] == "int" and not value.isdecimal():
+                found.append(f"{name}: {value!r} is no whole number")
+            elif self.accepts[name] == "boolean" and value not in ("true", "false"):
+                found.append(f"{name}: {value!r} is neither true nor false")
+            elif not value:
+                found.append(f"{name}: is empty")
+        return [f"{self.id}: {fault}" for fault in found]
 
 
 @dataclass(frozen=True)
 class Catalogue:
     rules: Mapping[str, RuleEntry]
     managed_rules: Mapping[str, ManagedRule]
-    requirements: Mapping[str, Requirement]
+    book: RequirementBook
 
     @classmethod
     def load(cls, root: Path | None = None) -> Catalogue:
@@ -125,8 +131,13 @@ class Catalogue:
         return cls(
             MappingProxyType({entry.id: entry for entry in entries}),
             MappingProxyType(_managed_rules()),
-            MappingProxyType(_requirements()),
+            RequirementBook.load(),
         )
+
+    @property
+    def requirements(self) -> Mapping[str, Requirement]:
+        """By number of 4.0.1."""
+        return self.book.requirements
 
     def titles(self) -> dict[str, str]:
         """Requirement number (4.0.1) to title."""
@@ -215,23 +226,18 @@ def _json(path: Path) -> Any:
 
 
 def _managed_rules() -> dict[str, ManagedRule]:
-    document = yaml.safe_load((PACKAGE / "managed_rules.yaml").read_text("utf-8"))
+    document = read_yaml(PACKAGE / "managed_rules.yaml")
     return {
         rule_id: ManagedRule(
             rule_id,
             entry["region_scope"],
             MappingProxyType(entry.get("parameters") or {}),
             MappingProxyType({version: tuple(entry["requirements"][version]) for version in VERSIONS}),
+            MappingProxyType(entry.get("accepts") or {}),
+            entry["why_adequate"],
+            entry["known_gap"],
         )
         for rule_id, entry in document["managed_rules"].items()
-    }
-
-
-def _requirements() -> dict[str, Requirement]:
-    document = yaml.safe_load((PACKAGE / "requirements.yaml").read_text("utf-8"))
-    return {
-        entry["id"]: Requirement(entry["id"], tuple(entry["predecessors"]), entry["title"], entry.get("evidence_limits", ""))
-        for entry in document["requirements"]
     }
 
 

@@ -9,6 +9,7 @@ import typer
 
 from pci_config import __version__
 from pci_config.cli_assess import assess_command
+from pci_config.cli_rules import rules_app
 
 USAGE_ERROR = 2
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("assess")(assess_command)
+app.add_typer(rules_app, name="rules")
 
 
 def _version(asked: bool) -> None:

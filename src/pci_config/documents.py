@@ -149,9 +149,13 @@ def _check(text: str, path: Path) -> None:
         raise CatalogueError(f"{path}: '{{{{' in a script is taken for a variable by Automation; write it another way")
 
 
-def yaml_text(value: Any) -> str:
-    """The value as YAML for people and for CloudFormation: no aliases, texts of several lines as literal blocks."""
-    return yaml.dump(value, Dumper=_BlockDumper, sort_keys=False, width=120)
+def yaml_text(value: Any, compact: bool = False) -> str:
+    """The value as YAML for people and for CloudFormation: no aliases, texts of several lines as literal blocks.
+
+    Compact: innermost lists and maps stand on one line.
+    """
+    flow = None if compact else False
+    return yaml.dump(value, Dumper=_BlockDumper, sort_keys=False, width=120, default_flow_style=flow)
 
 
 class _BlockDumper(yaml.SafeDumper):

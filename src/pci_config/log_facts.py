@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from pci_config.log_destination import Place, Stream, Subscription, described_stream, policy_subscription
-from pci_config.rule import Clients, Facts, ItemIndex, Lookup, NotAssessed, RuleInputError, Scope
+from pci_config.rule import Clients, Facts, ItemIndex, Lookup, NotAssessed, RuleInputError, Scope, optional, required
 
 FIREHOSE = "AWS::KinesisFirehose::DeliveryStream"
 
@@ -41,13 +41,12 @@ class DeliveryStream(Lookup[Stream | None]):
         """Items may lack the destination (some kinds are write-only in the type's schema): then it is not known."""
         region, name = key
         for item in items.find(FIREHOSE, scope.account_id, region):
-            configuration: Mapping[str, Any] = item.get("configuration") or {}
-            if configuration.get("DeliveryStreamName") != name:
+            if required(item, "configuration.DeliveryStreamName", str) != name:
                 continue
-            s3 = configuration.get("ExtendedS3DestinationConfiguration") or {}
-            if not s3.get("BucketARN"):
+            bucket = optional(item, "configuration.ExtendedS3DestinationConfiguration.BucketARN", str, "")
+            if not bucket:
                 raise NotAssessed(f"the recorded item of Firehose {name} does not show its destination")
-            return Stream(name, "ACTIVE", str(s3["BucketARN"]).rpartition(":::")[2])
+            return Stream(name, "ACTIVE", bucket.rpartition(":::")[2])
         return None
 
 

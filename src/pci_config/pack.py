@@ -1,28 +1,21 @@
 """Generates the conformance packs, `conformance_pack.yaml` (regional rules) and `conformance_pack_global.yaml` (home Region).
 
 Template rules of AWS Config: only ConfigRule and RemediationConfiguration resources; ConfigRuleName is literal; the role in
-AutomationAssumeRole is a literal ARN in an organization pack. Limits: PutConformancePack and PutConfigRule, API reference.
+AutomationAssumeRole is a literal ARN in an organization pack. Limits: pci_config.pack_limits.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
 from pci_config.catalogue import Catalogue, CatalogueError, ManagedRule, RuleEntry
 from pci_config.documents import yaml_text
+from pci_config.pack_limits import MAX_DESCRIPTION_CHARACTERS, uses
 from pci_config.rdk_json import RdkJson
 from pci_config.rule import parse_parameters
 
 FUNCTION_NAME = "pci-config-rules"
-MAX_TEMPLATE_BYTES = 51_200
-MAX_PARAMETERS = 60
-MAX_RULES = 130
-MAX_INPUT_CHARACTERS = 1024
-MAX_DESCRIPTION_CHARACTERS = 256
 NO_VALUE = {"Ref": "AWS::NoValue"}
 NOTHING = "none"  # Config passes no empty texts to a document
 HEADER = """\
@@ -37,6 +30,7 @@ def build_pack(catalogue: Catalogue, rdk_json: RdkJson, region_scope: str, docum
     when a limit of AWS Config would be broken or a rule names a document or parameter that does not exist.
     """
     rules = [entry for entry in catalogue.rules.values() if entry.region_scope == region_scope]
+    check_managed_parameters(catalogue, rdk_json)
     managed = [entry for entry in catalogue.managed_rules.values() if entry.region_scope == region_scope]
     template: dict[str, Any] = {"Parameters": {}, "Conditions": {}, "Resources": {}}
     template["Parameters"]["LambdaAccountId"] = {
@@ -52,21 +46,9 @@ def build_pack(catalogue: Catalogue, rdk_json: RdkJson, region_scope: str, docum
     for entry in rules:
         if entry.remediation:
             _add_remediation(template, entry, rdk_json, documents)
-    text = HEADER + yaml_text(template)
+    text = HEADER + yaml_text(template, compact=True)
     _check_limits(template, text, region_scope)
     return text
-
-
-def pack_counts(text: str) -> dict[str, int]:
-    """Rules, parameters and bytes of a template, to show the margin to the limits."""
-    template = yaml.safe_load(text)
-    kinds = [resource["Type"] for resource in template["Resources"].values()]
-    return {
-        "rules": kinds.count("AWS::Config::ConfigRule"),
-        "remediations": kinds.count("AWS::Config::RemediationConfiguration"),
-        "parameters": len(template["Parameters"]),
-        "bytes": len(text.encode()),
-    }
 
 
 def effective_parameters(entry: RuleEntry, rdk_json: RdkJson) -> dict[str, str | None]:
@@ -76,20 +58,26 @@ def effective_parameters(entry: RuleEntry, rdk_json: RdkJson) -> dict[str, str |
     return {name: given.get(name, default) for name, default in entry.parameters.items()}
 
 
+def check_managed_parameters(catalogue: Catalogue, rdk_json: RdkJson) -> None:
+    """Raises CatalogueError when rdk.json sets a managed rule that is in no pack, or a parameter that AWS would refuse."""
+    known = catalogue.managed_rules
+    faults = [f"{rule_id}: no managed rule of the packs" for rule_id in rdk_json.managed_rules if rule_id not in known]
+    for rule in known.values():
+        faults += rule.faults(rdk_json.managed_rules.get(rule.id, {}))
+    if faults:
+        raise CatalogueError("\n".join(f"{rdk_json.path}: ManagedRules.{fault}" for fault in faults))
+
+
 def _add_rule(template: dict[str, Any], entry: RuleEntry, rdk_json: RdkJson) -> None:
     inputs: dict[str, Any] = {"RuleId": entry.id}
     for name, value in effective_parameters(entry, rdk_json).items():
         pack_name = _pack_parameter(entry, name)
-        parameter = {"Type": "String", "Default": value or "", "Description": f"{entry.id}: {name}"}
-        template["Parameters"][pack_name] = parameter
+        template["Parameters"][pack_name] = {"Type": "String", "Default": value or ""}
         if value:
             inputs[name] = {"Ref": pack_name}
         else:
             template["Conditions"][f"{pack_name}Set"] = _is_set(pack_name)
             inputs[name] = {"Fn::If": [f"{pack_name}Set", {"Ref": pack_name}, NO_VALUE]}
-    longest = {name: value if isinstance(value, str) else "x" * 60 for name, value in inputs.items()}
-    if len(json.dumps(longest)) > MAX_INPUT_CHARACTERS:
-        raise CatalogueError(f"{entry.id}: InputParameters would pass {MAX_INPUT_CHARACTERS} characters")
     properties: dict[str, Any] = {
         "ConfigRuleName": entry.id,
         "Description": entry.description[:MAX_DESCRIPTION_CHARACTERS],
@@ -210,10 +198,9 @@ def _logical_id(rule_id: str) -> str:
 
 
 def _check_limits(template: Mapping[str, Any], text: str, region_scope: str) -> None:
-    counts = pack_counts(text)
-    for what, limit in (("rules", MAX_RULES), ("parameters", MAX_PARAMETERS), ("bytes", MAX_TEMPLATE_BYTES)):
-        if counts[what] > limit:
-            raise CatalogueError(f"the {region_scope} pack has {counts[what]} {what}; AWS Config takes {limit}")
+    for use in uses(text):
+        if use.free < 0:
+            raise CatalogueError(f"the {region_scope} pack passes a limit of AWS Config: {use}")
     names = [
         resource["Properties"]["ConfigRuleName"]
         for resource in template["Resources"].values()

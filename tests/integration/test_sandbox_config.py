@@ -132,6 +132,23 @@ def test_rules_of_a_pack_have_suffixes_are_triggered_and_stored(server: MotoServ
     assert len(item) == 18
 
 
+def test_a_long_template_comes_from_a_bucket(server: MotoServer) -> None:
+    config, *_ = parts(server)
+    s3 = server.clients(ACCOUNT, REGION).build_client("s3")
+    s3.create_bucket(Bucket="templates", CreateBucketConfiguration={"LocationConstraint": REGION})
+    body = pack("PCI_X") + " " * 51_200
+    s3.put_object(Bucket="templates", Key="packs/pci.yaml", Body=body.encode())
+    s3.put_object(Bucket="templates", Key="packs/long.yaml", Body=body.encode() + b" " * 300_000)
+    config.put_conformance_pack(ConformancePackName="pci", TemplateS3Uri="s3://templates/packs/pci.yaml")
+    assert len(config.describe_config_rules()["ConfigRules"]) == 1
+    for place, message in (
+        ("s3://templates/packs/none.yaml", "NoSuchKey"),
+        ("s3://templates/packs/long.yaml", "a pack takes 300000"),
+    ):
+        with pytest.raises(ClientError, match=message):
+            config.put_conformance_pack(ConformancePackName="pci", TemplateS3Uri=place)
+
+
 def test_only_what_changed_is_judged_again_and_the_deleted_too(server: MotoServer) -> None:
     config, state, handler, recorder = parts(server)
     config.put_conformance_pack(ConformancePackName="pci", TemplateBody=pack("PCI_X"))

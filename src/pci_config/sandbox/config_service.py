@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError, ParamValidationError
 from moto.config.responses import ConfigResponse
 from moto.core.exceptions import JsonRESTError
 
+from pci_config.pack_limits import MAX_S3_TEMPLATE_BYTES, MAX_TEMPLATE_BYTES
 from pci_config.sandbox.evaluations import EvaluationRefusedError, EvaluationStore, StoredEvaluation
 from pci_config.sandbox.pack_template import ALLOWED_TYPES, PackRefusedError, evaluate
 
@@ -175,7 +177,8 @@ def put_conformance_pack(self: Any) -> str:
     given = {entry["ParameterName"]: entry["ParameterValue"] for entry in request.get("ConformancePackInputParameters") or []}
     pseudo = {"AWS::AccountId": self.current_account, "AWS::Region": self.region, "AWS::Partition": "aws"}
     try:
-        resources = evaluate(request["TemplateBody"], given, pseudo)
+        text, max_bytes = _template(self, request)
+        resources = evaluate(text, given, pseudo, max_bytes)
     except PackRefusedError as error:
         raise JsonRESTError("ConformancePackTemplateValidationException", str(error)) from None
     known = state_of(self.config_backend)
@@ -200,6 +203,19 @@ def put_conformance_pack(self: Any) -> str:
             rule_name = suffixed[resource.properties["ConfigRuleName"]]
             known.remediations[rule_name] = {**resource.properties, "ConfigRuleName": rule_name}
     return json.dumps({"ConformancePackArn": _pack_arn(self, name, pack)})
+
+
+def _template(self: Any, request: Mapping[str, Any]) -> tuple[str, int]:
+    """The template's text and the bytes it may have: from the request, or from the caller's bucket in the same Region."""
+    if "TemplateBody" in request:
+        return request["TemplateBody"], MAX_TEMPLATE_BYTES
+    place = request.get("TemplateS3Uri", "")
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    try:
+        body = boto3.client("s3", region_name=self.region).get_object(Bucket=bucket, Key=key)["Body"].read()
+    except (ClientError, ParamValidationError) as error:
+        raise PackRefusedError(f"{place or 'no template'}: {error}") from None
+    return body.decode("utf-8"), MAX_S3_TEMPLATE_BYTES
 
 
 def _pack_arn(self: Any, name: str, pack: Mapping[str, Any]) -> str:

@@ -6,8 +6,10 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pci_config.build import BUNDLE
+from pci_config.pack_limits import TEMPLATE_BODY, TEMPLATE_S3_URI, delivery
 from pci_config.rdk_json import RdkJson
 from pci_config.sandbox.server import MotoServer
 
@@ -39,7 +41,16 @@ def deploy(server: MotoServer, root: Path, rdk_json: RdkJson, progress: Callable
                 if scope == "regional" or home:
                     # an organization pack names the deployer's role; Config puts the member's account id in its place
                     body = text.replace(f"arn:aws:iam::{deployer}:role/", f"arn:aws:iam::{account_id}:role/")
-                    config.put_conformance_pack(ConformancePackName=PACKS[scope][0], TemplateBody=body)
+                    template = _delivered(clients.build_client("s3"), region, f"{account_id}/{PACKS[scope][1]}", body)
+                    config.put_conformance_pack(ConformancePackName=PACKS[scope][0], **template)
+
+
+def _delivered(s3: Any, region: str, key: str, body: str) -> dict[str, str]:
+    """How the request names a template: in itself, or by its place in the Region's bucket when it is too long for that."""
+    if delivery(body) == TEMPLATE_BODY:
+        return {TEMPLATE_BODY: body}
+    s3.put_object(Bucket=_bucket(region), Key=f"packs/{key}", Body=body.encode())
+    return {TEMPLATE_S3_URI: f"s3://{_bucket(region)}/packs/{key}"}
 
 
 def _bucket(region: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-MAX_BYTES, MAX_PARAMETERS = 51_200, 60
+from pci_config.pack_limits import MAX_PARAMETERS, MAX_TEMPLATE_BYTES
+
 ALLOWED_TYPES = ("AWS::Config::ConfigRule", "AWS::Config::RemediationConfiguration")
 ABSENT = object()  # AWS::NoValue
 
@@ -45,13 +46,15 @@ def _short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _short_form)
 
 
-def evaluate(text: str, given: Mapping[str, str], pseudo: Mapping[str, str]) -> list[PackResource]:
+def evaluate(
+    text: str, given: Mapping[str, str], pseudo: Mapping[str, str], max_bytes: int = MAX_TEMPLATE_BYTES
+) -> list[PackResource]:
     """The pack's resources with everything resolved. `pseudo` holds AWS::AccountId, AWS::Region and AWS::Partition.
 
     Raises PackRefusedError.
     """
-    if len(text.encode()) > MAX_BYTES:
-        raise PackRefusedError(f"the template has {len(text.encode())} bytes; a pack takes {MAX_BYTES}")
+    if len(text.encode()) > max_bytes:
+        raise PackRefusedError(f"the template has {len(text.encode())} bytes; a pack takes {max_bytes}")
     try:
         template = yaml.load(text, Loader=_Loader)  # noqa: S506 - derives from SafeLoader
     except yaml.YAMLError as error:

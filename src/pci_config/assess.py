@@ -58,6 +58,7 @@ class Result:
     severity: str
     evaluated_at: str
     configuration_item_captured_at: str | None
+    named_by: tuple[int, ...] = ()  # exceptions that name this finding, in force or not; not part of the document
 
     def order(self) -> tuple[str, ...]:
         return self.rule, self.account_id, self.region, self.resource_type, self.resource_id
@@ -71,6 +72,8 @@ class Assessment:
     results: list[Result]
     problems: list[str] = field(default_factory=list)
     generated_at: str = field(default_factory=lambda: timestamp(datetime.now(UTC)))
+    exceptions: list[dict[str, Any]] = field(default_factory=list)
+    places: frozenset[tuple[str, str]] = frozenset()  # (account, Region) of which everything was read
 
     def counts(self) -> Counter[str]:
         return Counter(result.compliance for result in self.results)
@@ -93,7 +96,8 @@ class Assessment:
                 "by_requirement": {number: dict(sorted(counts.items())) for number, counts in sorted(by_requirement.items())},
                 "problems": self.problems,
             },
-            "results": [asdict(result) for result in self.results],
+            "exceptions": self.exceptions,
+            "results": [{name: value for name, value in asdict(r).items() if name != "named_by"} for r in self.results],
         }
 
 
@@ -183,11 +187,14 @@ class Judge:
     def _result(self, entry: RuleEntry, item: Item, finding: Finding) -> Result:
         compliance, annotation = finding.compliance, finding.annotation
         account_id, region = str(item.get("awsAccountId") or ""), str(item.get("awsRegion") or "")
+        named_by: tuple[int, ...] = ()
         if compliance == "NON_COMPLIANT":
-            granted = self.exceptions.match(entry.id, account_id, region, item["resourceId"], item.get("ARN"), self.now.date())
+            home = self.settings.home_region if region == GLOBAL else region
+            subject = entry.id, account_id, home, item["resourceId"], item.get("ARN")
+            granted = self.exceptions.match(*subject, self.now.date())
+            named_by = tuple(n for n, each in enumerate(self.exceptions.entries) if each.names(*subject))
             if granted:
-                compliance = "EXCEPTED"
-                annotation = bounded(f"accepted until {granted.expires} ({granted.ticket}): {granted.reason}. {annotation}")
+                compliance, annotation = "EXCEPTED", bounded(granted.accepted(annotation))
         return Result(
             rule=entry.id,
             account_id=account_id,
@@ -201,6 +208,7 @@ class Judge:
             severity=entry.severity,
             evaluated_at=self._evaluated_at,
             configuration_item_captured_at=item.get("configurationItemCaptureTime"),
+            named_by=named_by,
         )
 
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from pci_config import __version__, build
 from pci_config.catalogue import Catalogue, CatalogueError, project_root
 from pci_config.cli_assess import assess_command
+from pci_config.cli_exceptions import exceptions_app
+from pci_config.exceptions_file import ExceptionsError, Known, load_register
 from pci_config.rdk_json import RdkJson, SettingsError
 from pci_config.rule import ParameterError
 
@@ -24,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("assess")(assess_command)
+app.add_typer(exceptions_app, name="exceptions")
 
 
 def _version(asked: bool) -> None:
@@ -42,9 +45,12 @@ def main(
 @app.command("build")
 def build_command(
     settings: Annotated[Path, typer.Option(help="The settings file.")] = Path("rdk.json"),
+    exceptions: Annotated[
+        Path | None, typer.Option(help="The register of exceptions; default: exceptions.yaml beside the settings file.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a generated file is out of date.")] = False,
 ) -> None:
-    """Generate packs, templates, documents, schemas and the Lambda bundle from rules/, remediation/ and rdk.json.
+    """Generate packs, templates, documents and the bundle from rules/, remediation/, rdk.json and exceptions.yaml.
 
     Example: pci-config build --check
     """
@@ -52,8 +58,9 @@ def build_command(
     try:
         rdk_json = RdkJson.load(settings)
         catalogue = Catalogue.load(root)
-        artefacts = build.generate(root, catalogue, rdk_json)
-    except (SettingsError, CatalogueError, ParameterError) as error:
+        register = load_register(exceptions or settings.with_name("exceptions.yaml"), Known.of(catalogue, rdk_json))
+        artefacts = build.generate(root, catalogue, rdk_json, register)
+    except (SettingsError, ExceptionsError, CatalogueError, ParameterError) as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(USAGE_ERROR) from None
     if check:
@@ -61,7 +68,7 @@ def build_command(
         for path in outdated:
             errors.print(f"{path}: out of date; run `pci-config build`", markup=False)
         raise typer.Exit(1 if outdated else 0)
-    changed, digest = build.write(root, artefacts, catalogue, rdk_json)
+    changed, digest = build.write(root, artefacts, catalogue, rdk_json, register)
     for path in changed:
         typer.echo(f"wrote {path}")
     typer.echo(f"{len(artefacts.documents)} documents in build/documents; bundle {build.BUNDLE} (sha256 {digest[:16]}…)")

@@ -1,0 +1,90 @@
+"""What became of every entry of the register in an assessment: in force or over, and how many findings it accepts.
+
+An entry is called unused only where it could have been used: its rule was asked in every account and Region that it lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from pci_config.assess import GLOBAL, Assessment, Judge
+from pci_config.exceptions import SOON_DAYS, ExceptionEntry, ExceptionRegister
+
+ENTRY_STATES = ("expired", "expires-soon", "in-force", "not-yet")
+IN_FORCE = ("in-force", "expires-soon")
+Place = tuple[str, str, str]  # rule, account, Region
+
+
+def entries_of_assessment(judge: Judge, assessment: Assessment) -> list[dict[str, Any]]:
+    """The member `exceptions` of the results document."""
+    results = [
+        {"rule": r.rule, "account_id": r.account_id, "region": r.region, "compliance": r.compliance, "named_by": r.named_by}
+        for r in assessment.results
+    ]
+    everywhere = {(entry.id, *place) for entry in judge.entries for place in assessment.places}
+    return _described(
+        judge.exceptions, results, everywhere, judge.settings.home_region, judge.now.date(), [e.id for e in judge.entries]
+    )
+
+
+def entries_of_document(
+    register: ExceptionRegister, document: Mapping[str, Any], home_region: str, soon_days: int = SOON_DAYS
+) -> list[dict[str, Any]]:
+    """The same for a results document that was written before; what it says of an entry itself counts most."""
+    day = datetime.fromisoformat(document["generated_at"]).date()
+    results = []
+    for result in document["results"]:
+        found = result["compliance"] in ("NON_COMPLIANT", "EXCEPTED")
+        region = home_region if result["region"] == GLOBAL else result["region"]
+        subject = result["rule"], result["account_id"], region, result["resource_id"], None
+        named_by = [n for n, entry in enumerate(register.entries) if found and entry.names(*subject)]
+        results.append({**result, "named_by": named_by})
+    described = _described(register, results, (), home_region, day, None, soon_days)
+    stated = {_identity(entry): entry for entry in document.get("exceptions") or []}
+    for entry in described:
+        told = stated.get(_identity(entry), {})
+        entry |= {name: told[name] for name in ("used", "open", "assessed") if name in told}
+    return described
+
+
+def unused(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry in force had nothing to accept, and that is certain."""
+    return bool(entry["state"] in IN_FORCE and entry.get("assessed") and not entry.get("used"))
+
+
+def _identity(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(entry.get(name)) for name in ExceptionEntry.__slots__)
+
+
+def _described(
+    register: ExceptionRegister,
+    results: Sequence[Mapping[str, Any]],
+    everywhere: Collection[Place],
+    home_region: str,
+    day: date,
+    rules: Iterable[str] | None,
+    soon_days: int = SOON_DAYS,
+) -> list[dict[str, Any]]:
+    seen: set[Place] = set(everywhere)
+    unclear: set[Place] = set()
+    for result in results:
+        region = home_region if result["region"] == GLOBAL else result["region"]
+        place = result["rule"], result["account_id"], region
+        (unclear if result["compliance"] in ("NOT_ASSESSED", "ERROR") else seen).add(place)
+    known = None if rules is None else set(rules)
+    described = []
+    for number, entry in enumerate(register.entries):
+        places = {(entry.rule, account, region) for account in entry.accounts for region in entry.regions}
+        mine = [result["compliance"] for result in results if number in result["named_by"]]
+        described.append(
+            {
+                **entry.as_json(),
+                "state": entry.state(day, soon_days),
+                "used": mine.count("EXCEPTED") if entry.created <= day <= entry.expires else 0,
+                "open": mine.count("NON_COMPLIANT"),
+                "assessed": (known is None or entry.rule in known) and places <= seen - unclear,
+            }
+        )
+    return described

@@ -1,4 +1,4 @@
-"""Generates everything a user deploys from the rules' folders, rdk.json and exceptions.yaml; tells what would change (drift)."""
+"""Generates everything a user deploys from the rules' folders, rdk.json and exceptions.yaml; tells what is out of date."""
 
 from __future__ import annotations
 

@@ -75,7 +75,8 @@ def check_command(
 def _entries(read: ExceptionsFile, results: Path | None, home: str, within: int, as_json: bool) -> list[dict[str, Any]]:
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from pci_config.exceptions_use import entries_of_document, unused  # noqa: PLC0415 - botocore takes a moment to import
+    from pci_config.exceptions_use import entries_of_document  # noqa: PLC0415 - botocore takes a moment to import
+    from pci_config.report.exception_lines import entry_state  # noqa: PLC0415
 
     today = datetime.now(UTC).date()
     if results is None:
@@ -91,7 +92,7 @@ def _entries(read: ExceptionsFile, results: Path | None, home: str, within: int,
     for entry, line, each in zip(entries, read.lines, read.register.entries, strict=True):
         entry["line"] = line
         entry["state"] = each.state(today, within)
-        entry["shown_as"] = "unused" if unused(entry) else entry["state"]
+        entry["shown_as"] = entry_state(entry)
     return entries
 
 

@@ -12,8 +12,6 @@ from typing import Any
 from pci_config.assess import GLOBAL, Assessment, Judge
 from pci_config.exceptions import SOON_DAYS, ExceptionEntry, ExceptionRegister
 
-ENTRY_STATES = ("expired", "expires-soon", "in-force", "not-yet")
-IN_FORCE = ("in-force", "expires-soon")
 Place = tuple[str, str, str]  # rule, account, Region
 
 
@@ -47,11 +45,6 @@ def entries_of_document(
         told = stated.get(_identity(entry), {})
         entry |= {name: told[name] for name in ("used", "open", "assessed") if name in told}
     return described
-
-
-def unused(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry in force had nothing to accept, and that is certain."""
-    return bool(entry["state"] in IN_FORCE and entry.get("assessed") and not entry.get("used"))
 
 
 def _identity(entry: Mapping[str, Any]) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from rdklib.evaluation import ComplianceType, Evaluation
 from pci_config.exceptions import ExceptionEntry, ExceptionRegister
 from pci_config.rule import PciRule, bounded, parse_time
 
-GLOBAL = "global"
 Event = Mapping[str, Any]
 
 
@@ -60,10 +59,8 @@ def exception_for(
     """The exception in force that names the resource. `item` is its configuration item, where there is one."""
     if not bundled_exceptions().of_rules([rule.rule_id()]).entries:
         return None
-    region = str((item or {}).get("awsRegion") or _region(event))
-    if region == GLOBAL:  # what has no Region of its own is judged, and excepted, in the home Region
-        region = rule.settings.home_region
-    place, arn = (str(event["accountId"]), region), (item or {}).get("ARN")
+    # the rule's own Region, since not every item has one: users and distributions are excepted where they are judged
+    place, arn = (str(event["accountId"]), _region(event)), (item or {}).get("ARN")
     return bundled_exceptions().match(rule.rule_id(), *place, resource_id, arn, _day(invoking_event))
 
 

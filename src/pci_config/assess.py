@@ -40,6 +40,7 @@ from pci_config.sources.snapshot import RawItem, Snapshot, newest
 SCHEMA_VERSION = "1"
 COMPLIANCES = ("COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE", "EXCEPTED", "NOT_ASSESSED", "ERROR")
 GLOBAL = "global"
+CLOUDFRONT_REGION = "us-east-1"  # where AWS Config records distributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,13 @@ class Assessment:
 
 def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def deployed_in(entry: RuleEntry, region: str, home_region: str) -> str:
+    """The Region of the rule that judges this: exceptions of what has no Region of its own are written for that one."""
+    if region != GLOBAL:
+        return region
+    return home_region if entry.region_scope == "global" else CLOUDFRONT_REGION
 
 
 @dataclass
@@ -189,8 +197,8 @@ class Judge:
         account_id, region = str(item.get("awsAccountId") or ""), str(item.get("awsRegion") or "")
         named_by: tuple[int, ...] = ()
         if compliance == "NON_COMPLIANT":
-            home = self.settings.home_region if region == GLOBAL else region
-            subject = entry.id, account_id, home, item["resourceId"], item.get("ARN")
+            place = deployed_in(entry, region, self.settings.home_region)
+            subject = entry.id, account_id, place, item["resourceId"], item.get("ARN")
             granted = self.exceptions.match(*subject, self.now.date())
             named_by = tuple(n for n, each in enumerate(self.exceptions.entries) if each.names(*subject))
             if granted:

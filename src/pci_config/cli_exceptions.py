@@ -58,13 +58,23 @@ def check_command(
     as_json = output_format is CheckFormat.JSON
     try:
         rdk_json = RdkJson.load(settings)
-        read = read_exceptions(exceptions, Known.of(Catalogue.load(), rdk_json))
+        catalogue = Catalogue.load()
+        read = read_exceptions(exceptions, Known.of(catalogue, rdk_json))
     except ExceptionsError as error:
         found = [{"line": p.line or None, "field": p.field or None, "message": p.message} for p in error.found]
         _refuse(error.problems, as_json, found)
     except (SettingsError, CatalogueError) as error:
         _refuse(str(error).splitlines(), as_json)
-    entries = _entries(read, results, rdk_json.settings.home_region, within, as_json)
+    told = None if results is None else _document(results, as_json)
+    entries = read.register.as_json()
+    if told is not None:
+        from pci_config.exceptions_use import entries_of_document  # noqa: PLC0415 - botocore takes a moment to import
+
+        try:
+            entries = entries_of_document(read.register, told, catalogue.rules, rdk_json.settings.home_region)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            _refuse([f"{results}: is no results document of `pci-config assess --format json` ({error!r})"], as_json)
+    _state(entries, read, within)
     if as_json:
         typer.echo(json.dumps({"valid": True, "entries": entries, "problems": []}, indent=2, ensure_ascii=False))
     else:
@@ -72,28 +82,26 @@ def check_command(
     raise typer.Exit(ATTENTION if any(entry["shown_as"] in ("expired", "unused") for entry in entries) else OK)
 
 
-def _entries(read: ExceptionsFile, results: Path | None, home: str, within: int, as_json: bool) -> list[dict[str, Any]]:
+def _document(results: Path, as_json: bool) -> Any:
+    try:
+        return json.loads(results.read_text("utf-8"))
+    except OSError as error:
+        _refuse([f"{results}: cannot be read ({error.strerror or error})"], as_json)
+    except ValueError as error:
+        _refuse([f"{results}: is not JSON ({error})"], as_json)
+
+
+def _state(entries: Sequence[dict[str, Any]], read: ExceptionsFile, within: int) -> None:
+    """Adds line and state; `shown_as` is `unused` for an entry in force that could have been used and was not."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from pci_config.exceptions_use import entries_of_document  # noqa: PLC0415 - botocore takes a moment to import
     from pci_config.report.exception_lines import entry_state  # noqa: PLC0415
 
     today = datetime.now(UTC).date()
-    if results is None:
-        entries = read.register.as_json()
-    else:
-        try:
-            document = json.loads(results.read_text("utf-8"))
-            entries = entries_of_document(read.register, document, home)
-        except OSError as error:
-            _refuse([f"{results}: cannot be read ({error.strerror or error})"], as_json)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            _refuse([f"{results}: is no results document of `pci-config assess --format json` ({error})"], as_json)
     for entry, line, each in zip(entries, read.lines, read.register.entries, strict=True):
         entry["line"] = line
         entry["state"] = each.state(today, within)
         entry["shown_as"] = entry_state(entry)
-    return entries
 
 
 def _tell(entries: Sequence[dict[str, Any]], path: Path, judged: bool) -> None:

@@ -27,7 +27,7 @@ class ExceptionEntry:
     """One accepted deviation.
 
     `resource` is an id or ARN as AWS Config reports it, or an ARN with the wildcards * (any text) and ? (one character).
-    `regions` are real Regions; what has none (IAM, CloudFront) is accepted in the home Region.
+    What has no Region of its own is excepted where its rule runs: users in the home Region, distributions in us-east-1.
     """
 
     rule: str

@@ -231,7 +231,7 @@ class _EntryReader:
     def _list(self, name: str, node: yaml.Node) -> tuple[str, ...] | None:
         expected, pattern = {
             "accounts": ("account ids of 12 digits, as text in quotes", r"[0-9]{12}"),
-            "regions": ("Regions such as eu-west-1 (the home Region for what has none)", r"[a-z]{2}(-[a-z]+)+-[0-9]"),
+            "regions": ("Regions such as eu-west-1", r"[a-z]{2}(-[a-z]+)+-[0-9]"),
         }[name]
         if not isinstance(node, yaml.SequenceNode):
             self._problem(name, f"{_shown(node)} is not a list; expected {expected}")
@@ -266,9 +266,10 @@ class _EntryReader:
             yield "resource", f"{values['resource']!r} {fault}"
         else:
             yield from contradictions(values["resource"], values["accounts"], values["regions"])
-            home = self._known.home_region if self._known else ""
-            if home and values["resource"].split(":")[2:3] in (["iam"], ["cloudfront"]) and values["regions"] != (home,):
-                yield "regions", f"what has no Region of its own is judged in the home Region; expected [{home}]"
+            service = values["resource"].split(":")[2:3] or [""]
+            judged = {"iam": self._known.home_region if self._known else "", "cloudfront": "us-east-1"}.get(service[0])
+            if judged and values["regions"] != (judged,):
+                yield "regions", f"what has no Region of its own is excepted where it is judged; expected [{judged}]"
         for name in ("reason", "approver", "ticket", "compensating_control"):
             yield from _wording_faults(name, values[name])
         created, expires = values["created"], values["expires"]

@@ -5,12 +5,13 @@ An entry is called unused only where it could have been used: its rule was asked
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from pci_config.assess import GLOBAL, Assessment, Judge
-from pci_config.exceptions import SOON_DAYS, ExceptionEntry, ExceptionRegister
+from pci_config.assess import Assessment, Judge, deployed_in
+from pci_config.catalogue import RuleEntry
+from pci_config.exceptions import ExceptionEntry, ExceptionRegister
 
 Place = tuple[str, str, str]  # rule, account, Region
 
@@ -22,24 +23,23 @@ def entries_of_assessment(judge: Judge, assessment: Assessment) -> list[dict[str
         for r in assessment.results
     ]
     everywhere = {(entry.id, *place) for entry in judge.entries for place in assessment.places}
-    return _described(
-        judge.exceptions, results, everywhere, judge.settings.home_region, judge.now.date(), [e.id for e in judge.entries]
-    )
+    rules = {entry.id: entry for entry in judge.entries}
+    return _described(judge.exceptions, results, everywhere, rules, judge.settings.home_region, judge.now.date())
 
 
 def entries_of_document(
-    register: ExceptionRegister, document: Mapping[str, Any], home_region: str, soon_days: int = SOON_DAYS
+    register: ExceptionRegister, document: Mapping[str, Any], rules: Mapping[str, RuleEntry], home_region: str
 ) -> list[dict[str, Any]]:
     """The same for a results document that was written before; what it says of an entry itself counts most."""
     day = datetime.fromisoformat(document["generated_at"]).date()
     results = []
-    for result in document["results"]:
+    for result in (each for each in document["results"] if each["rule"] in rules):
         found = result["compliance"] in ("NON_COMPLIANT", "EXCEPTED")
-        region = home_region if result["region"] == GLOBAL else result["region"]
+        region = deployed_in(rules[result["rule"]], result["region"], home_region)
         subject = result["rule"], result["account_id"], region, result["resource_id"], None
         named_by = [n for n, entry in enumerate(register.entries) if found and entry.names(*subject)]
         results.append({**result, "named_by": named_by})
-    described = _described(register, results, (), home_region, day, None, soon_days)
+    described = _described(register, results, (), rules, home_region, day)
     stated = {_identity(entry): entry for entry in document.get("exceptions") or []}
     for entry in described:
         told = stated.get(_identity(entry), {})
@@ -55,18 +55,16 @@ def _described(
     register: ExceptionRegister,
     results: Sequence[Mapping[str, Any]],
     everywhere: Collection[Place],
+    rules: Mapping[str, RuleEntry],
     home_region: str,
     day: date,
-    rules: Iterable[str] | None,
-    soon_days: int = SOON_DAYS,
 ) -> list[dict[str, Any]]:
     seen: set[Place] = set(everywhere)
     unclear: set[Place] = set()
     for result in results:
-        region = home_region if result["region"] == GLOBAL else result["region"]
+        region = deployed_in(rules[result["rule"]], result["region"], home_region)
         place = result["rule"], result["account_id"], region
         (unclear if result["compliance"] in ("NOT_ASSESSED", "ERROR") else seen).add(place)
-    known = None if rules is None else set(rules)
     described = []
     for number, entry in enumerate(register.entries):
         places = {(entry.rule, account, region) for account in entry.accounts for region in entry.regions}
@@ -74,10 +72,10 @@ def _described(
         described.append(
             {
                 **entry.as_json(),
-                "state": entry.state(day, soon_days),
+                "state": entry.state(day),
                 "used": mine.count("EXCEPTED") if entry.created <= day <= entry.expires else 0,
                 "open": mine.count("NON_COMPLIANT"),
-                "assessed": (known is None or entry.rule in known) and places <= seen - unclear,
+                "assessed": entry.rule in rules and places <= seen - unclear,
             }
         )
     return described

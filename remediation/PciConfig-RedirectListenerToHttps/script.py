@@ -20,15 +20,16 @@ class RedirectFix:
         self._changed_rules: set[str] = set()
         if self._minimum not in ("1.2", "1.3"):
             raise Refused(f"MinimumTlsVersion is {self._minimum!r}; expected 1.2 or 1.3")
+        arn = self.resource_id.startswith("arn:")
+        if arn and self.resource_id.split(":")[3:5] != [event["Region"], event["AccountId"]]:
+            raise Refused(f"{self.resource_id} is not a listener of {event['AccountId']} in {event['Region']}")
+
+    def read(self) -> dict[str, Any] | None:
         if not self.resource_id.startswith("arn:"):
             raise Refused(
                 f"needs a human: {self.resource_id} is a classic load balancer, which cannot redirect; give it HTTPS or SSL"
                 " listeners with a TLS 1.2 policy and delete the others, or replace it by an Application Load Balancer"
             )
-        if self.resource_id.split(":")[3:5] != [event["Region"], event["AccountId"]]:
-            raise Refused(f"{self.resource_id} is not a listener of {event['AccountId']} in {event['Region']}")
-
-    def read(self) -> dict[str, Any] | None:
         elb = aws("elbv2")
         try:
             (listener,) = elb.describe_listeners(ListenerArns=[self.resource_id])["Listeners"]

@@ -40,6 +40,7 @@ from pci_config.sources.snapshot import RawItem, Snapshot, newest
 SCHEMA_VERSION = "1"
 COMPLIANCES = ("COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE", "EXCEPTED", "NOT_ASSESSED", "ERROR")
 GLOBAL = "global"
+CLOUDFRONT_REGION = "us-east-1"  # where AWS Config records distributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Result:
     severity: str
     evaluated_at: str
     configuration_item_captured_at: str | None
+    named_by: tuple[int, ...] = ()  # exceptions that name this finding, in force or not; not part of the document
 
     def order(self) -> tuple[str, ...]:
         return self.rule, self.account_id, self.region, self.resource_type, self.resource_id
@@ -71,6 +73,8 @@ class Assessment:
     results: list[Result]
     problems: list[str] = field(default_factory=list)
     generated_at: str = field(default_factory=lambda: timestamp(datetime.now(UTC)))
+    exceptions: list[dict[str, Any]] = field(default_factory=list)
+    places: frozenset[tuple[str, str]] = frozenset()  # (account, Region) of which everything was read
 
     def counts(self) -> Counter[str]:
         return Counter(result.compliance for result in self.results)
@@ -93,12 +97,20 @@ class Assessment:
                 "by_requirement": {number: dict(sorted(counts.items())) for number, counts in sorted(by_requirement.items())},
                 "problems": self.problems,
             },
-            "results": [asdict(result) for result in self.results],
+            "exceptions": self.exceptions,
+            "results": [{name: value for name, value in asdict(r).items() if name != "named_by"} for r in self.results],
         }
 
 
 def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def deployed_in(entry: RuleEntry, region: str, home_region: str) -> str:
+    """The Region of the rule that judges this: exceptions of what has no Region of its own are written for that one."""
+    if region != GLOBAL:
+        return region
+    return home_region if entry.region_scope == "global" else CLOUDFRONT_REGION
 
 
 @dataclass
@@ -183,11 +195,14 @@ class Judge:
     def _result(self, entry: RuleEntry, item: Item, finding: Finding) -> Result:
         compliance, annotation = finding.compliance, finding.annotation
         account_id, region = str(item.get("awsAccountId") or ""), str(item.get("awsRegion") or "")
+        named_by: tuple[int, ...] = ()
         if compliance == "NON_COMPLIANT":
-            granted = self.exceptions.match(entry.id, account_id, region, item["resourceId"], item.get("ARN"), self.now.date())
+            place = deployed_in(entry, region, self.settings.home_region)
+            subject = entry.id, account_id, place, item["resourceId"], item.get("ARN")
+            granted = self.exceptions.match(*subject, self.now.date())
+            named_by = tuple(n for n, each in enumerate(self.exceptions.entries) if each.names(*subject))
             if granted:
-                compliance = "EXCEPTED"
-                annotation = bounded(f"accepted until {granted.expires} ({granted.ticket}): {granted.reason}. {annotation}")
+                compliance, annotation = "EXCEPTED", bounded(granted.accepted(annotation))
         return Result(
             rule=entry.id,
             account_id=account_id,
@@ -201,6 +216,7 @@ class Judge:
             severity=entry.severity,
             evaluated_at=self._evaluated_at,
             configuration_item_captured_at=item.get("configurationItemCaptureTime"),
+            named_by=named_by,
         )
 
 

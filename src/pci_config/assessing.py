@@ -19,7 +19,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from pci_config.assess import Assessment, Judge, assess_snapshot
 from pci_config.catalogue import Catalogue, CatalogueError
 from pci_config.cli_assess import FINDINGS, INCOMPLETE, OK, USAGE, FailOn, Format
-from pci_config.exceptions import ExceptionRegister, ExceptionsError
+from pci_config.exceptions_file import ExceptionsError, Known, load_register
+from pci_config.exceptions_use import entries_of_assessment
 from pci_config.rdk_json import RdkJson, SettingsError
 from pci_config.report import html
 from pci_config.report.csv_report import render_csv
@@ -74,16 +75,19 @@ def run(
         _stop(fault)
     try:
         rdk_json = RdkJson.load(settings)
-        entries = [entry for entry in Catalogue.load().rules.values() if fnmatch.fnmatchcase(entry.id, rules)]
+        catalogue = Catalogue.load()
+        entries = [entry for entry in catalogue.rules.values() if fnmatch.fnmatchcase(entry.id, rules)]
         if not entries:
             _stop(f"--rules {rules!r} matches no rule")
-        judge = Judge(entries, rdk_json.settings, rdk_json.rule_parameters, ExceptionRegister.load(exceptions))
+        register = load_register(exceptions, Known.of(catalogue, rdk_json))
+        judge = Judge(entries, rdk_json.settings, rdk_json.rule_parameters, register)
         with _progress() as tell:
             assessment = _assessed(judge, source, tell)
     except (SettingsError, ExceptionsError, CatalogueError, ParameterError, snapshot.SourceError) as error:
         _stop(str(error))
     except (ClientError, BotoCoreError) as error:
         _stop(f"AWS: {error}")
+    assessment.exceptions = entries_of_assessment(judge, assessment)
     document = assessment.document()
     if output is None and output_format is Format.TABLE:
         Console().print(renderable(document))

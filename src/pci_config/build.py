@@ -1,4 +1,4 @@
-"""Generates everything a user deploys from the rules' folders and rdk.json, and tells what would change (drift)."""
+"""Generates everything a user deploys from the rules' folders, rdk.json and exceptions.yaml; tells what is out of date."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from pci_config import rdk_json as settings_file
 from pci_config.bundle import build_bundle
 from pci_config.catalogue import Catalogue, documents_folder
 from pci_config.documents import build_document, document_names
+from pci_config.exceptions import ExceptionRegister
 from pci_config.org_templates import load_policies, member_global, member_regional
 from pci_config.pack import build_pack
 from pci_config.pages import site
 from pci_config.rdk_json import RdkJson
 
 BUNDLE = Path("build/lambda/pci-config-rules.zip")
+NO_EXCEPTIONS = ExceptionRegister()
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,17 @@ class Artefacts:
     documents: Mapping[str, Mapping[str, Any]]
 
 
-def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson) -> Artefacts:
+def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: ExceptionRegister = NO_EXCEPTIONS) -> Artefacts:
     """Every generated text, without writing any. Raises CatalogueError."""
     folder = documents_folder(root)
-    texts = {name: build_document(folder / name, rdk_json.document) for name in document_names(folder)}
+    texts = {
+        name: build_document(folder / name, rdk_json.document, exceptions.of_rules(catalogue.rules_fixed_by(name)))
+        for name in document_names(folder)
+    }
     documents = {name: yaml.safe_load(text) for name, text in texts.items()}
     packs = {
-        "conformance_pack.yaml": build_pack(catalogue, rdk_json, "regional", documents),
-        "conformance_pack_global.yaml": build_pack(catalogue, rdk_json, "global", documents),
+        "conformance_pack.yaml": build_pack(catalogue, rdk_json, "regional", documents, exceptions),
+        "conformance_pack_global.yaml": build_pack(catalogue, rdk_json, "global", documents, exceptions),
     }
     checked_in = {
         **{Path(name): text for name, text in packs.items()},
@@ -60,7 +65,13 @@ def drift(root: Path, artefacts: Artefacts) -> list[Path]:
     return differing + site.stale(root, artefacts.checked_in)
 
 
-def write(root: Path, artefacts: Artefacts, catalogue: Catalogue, rdk_json: RdkJson) -> tuple[list[Path], str]:
+def write(
+    root: Path,
+    artefacts: Artefacts,
+    catalogue: Catalogue,
+    rdk_json: RdkJson,
+    exceptions: ExceptionRegister = NO_EXCEPTIONS,
+) -> tuple[list[Path], str]:
     """Write what changed, and the bundle. Returns the changed checked-in files and the bundle's SHA-256."""
     changed = drift(root, artefacts)
     for path in changed:
@@ -70,4 +81,4 @@ def write(root: Path, artefacts: Artefacts, catalogue: Catalogue, rdk_json: RdkJ
     for path, text in {**texts, **artefacts.built}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, "utf-8")
-    return changed, build_bundle(root / BUNDLE, catalogue, rdk_json)
+    return changed, build_bundle(root / BUNDLE, catalogue, rdk_json, exceptions)

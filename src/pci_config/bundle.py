@@ -1,4 +1,4 @@
-"""The Lambda bundle: the rules, what they need, rdklib and the settings, in a zip that is the same byte for byte every time."""
+"""The Lambda bundle: rules, what they need, rdklib, settings and exceptions, in a zip that is the same bytes every time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ import rdklib
 
 from pci_config.catalogue import PACKAGE, Catalogue
 from pci_config.documents import imported_modules
+from pci_config.exceptions import ExceptionRegister
 from pci_config.rdk_json import RdkJson
 
 ENTRY_MODULE = "evaluator"
+NO_EXCEPTIONS = ExceptionRegister()
 OLDEST_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format knows no earlier one
 
 
-def build_bundle(target: Path, catalogue: Catalogue, rdk_json: RdkJson) -> str:
+def build_bundle(target: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: ExceptionRegister = NO_EXCEPTIONS) -> str:
     """Write the zip; returns its SHA-256 in hex. The same inputs give the same bytes."""
-    files = dict(sorted(_files(catalogue, rdk_json)))
+    files = dict(sorted(_files(catalogue, rdk_json, exceptions)))
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -35,7 +37,7 @@ def build_bundle(target: Path, catalogue: Catalogue, rdk_json: RdkJson) -> str:
     return hashlib.sha256(target.read_bytes()).hexdigest()
 
 
-def _files(catalogue: Catalogue, rdk_json: RdkJson) -> Iterator[tuple[str, bytes]]:
+def _files(catalogue: Catalogue, rdk_json: RdkJson, exceptions: ExceptionRegister) -> Iterator[tuple[str, bytes]]:
     entry_path = PACKAGE / f"{ENTRY_MODULE}.py"
     modules = {ENTRY_MODULE: entry_path.read_text("utf-8")}
     modules |= imported_modules(modules[ENTRY_MODULE], entry_path)
@@ -52,6 +54,8 @@ def _files(catalogue: Catalogue, rdk_json: RdkJson) -> Iterator[tuple[str, bytes
         yield f"rdklib/{path.relative_to(library).as_posix()}", path.read_bytes()
     settings = {key: value for key, value in rdk_json.document.items() if key != "$schema"}
     yield "settings.json", json.dumps(settings, indent=1, sort_keys=True).encode()
+    # every entry, also one that is over: the bytes must not depend on the day of the build
+    yield "exceptions.json", json.dumps(exceptions.as_json(), indent=1, ensure_ascii=False).encode()
     yield (
         "bundle.json",
         json.dumps(

@@ -139,6 +139,10 @@ class Catalogue:
         """By number of 4.0.1."""
         return self.book.requirements
 
+    def rules_fixed_by(self, document: str) -> list[str]:
+        """Ids of the rules whose remediation is this document."""
+        return [entry.id for entry in self.rules.values() if entry.remediation and entry.remediation.document == document]
+
     def titles(self) -> dict[str, str]:
         """Requirement number (4.0.1) to title."""
         return {requirement.id: requirement.title for requirement in self.requirements.values()}

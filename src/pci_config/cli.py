@@ -9,6 +9,7 @@ import typer
 
 from pci_config import __version__
 from pci_config.cli_assess import assess_command
+from pci_config.cli_exceptions import exceptions_app
 from pci_config.cli_rules import rules_app
 
 USAGE_ERROR = 2
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command("assess")(assess_command)
 app.add_typer(rules_app, name="rules")
+app.add_typer(exceptions_app, name="exceptions")
 
 
 def _version(asked: bool) -> None:
@@ -39,14 +41,18 @@ def main(
 @app.command("build")
 def build_command(
     settings: Annotated[Path, typer.Option(help="The settings file.")] = Path("rdk.json"),
+    exceptions: Annotated[
+        Path | None, typer.Option(help="The register of exceptions; default: exceptions.yaml beside the settings file.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a generated file is out of date.")] = False,
 ) -> None:
-    """Generate packs, templates, documents, schemas and the Lambda bundle from rules/, remediation/ and rdk.json.
+    """Generate packs, templates, documents and the bundle from rules/, remediation/, rdk.json and exceptions.yaml.
 
     Example: pci-config build --check
     """
     from pci_config import build  # noqa: PLC0415 - see above
     from pci_config.catalogue import Catalogue, CatalogueError, project_root  # noqa: PLC0415
+    from pci_config.exceptions_file import ExceptionsError, Known, load_register  # noqa: PLC0415
     from pci_config.rdk_json import RdkJson, SettingsError  # noqa: PLC0415
     from pci_config.rule import ParameterError  # noqa: PLC0415
 
@@ -54,8 +60,9 @@ def build_command(
     try:
         rdk_json = RdkJson.load(settings)
         catalogue = Catalogue.load(root)
-        artefacts = build.generate(root, catalogue, rdk_json)
-    except (SettingsError, CatalogueError, ParameterError) as error:
+        register = load_register(exceptions or settings.with_name("exceptions.yaml"), Known.of(catalogue, rdk_json))
+        artefacts = build.generate(root, catalogue, rdk_json, register)
+    except (SettingsError, ExceptionsError, CatalogueError, ParameterError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE_ERROR) from None
     if check:
@@ -63,7 +70,7 @@ def build_command(
         for path in outdated:
             typer.echo(f"{path}: out of date; run `pci-config build`", err=True)
         raise typer.Exit(1 if outdated else 0)
-    changed, digest = build.write(root, artefacts, catalogue, rdk_json)
+    changed, digest = build.write(root, artefacts, catalogue, rdk_json, register)
     for path in changed:
         typer.echo(f"wrote {path}")
     typer.echo(f"{len(artefacts.documents)} documents in build/documents; bundle {build.BUNDLE} (sha256 {digest[:16]}…)")

@@ -16,9 +16,13 @@ from typing import Any
 import yaml
 
 from pci_config.catalogue import PACKAGE, CatalogueError
+from pci_config.exceptions import ExceptionRegister
 
 SCRIPT_PLACEHOLDER = "%%SCRIPT%%"
 SETTINGS_LINE = re.compile(r"^SETTINGS: dict(\[.*\])? = \{\}.*$", re.MULTILINE)
+EXCEPTIONS_LINE = re.compile(r"^EXCEPTIONS: list(\[.*\])? = \[\].*$", re.MULTILINE)
+EXCEPTION_FIELDS = ("rule", "accounts", "regions", "resource", "ticket", "created", "expires")  # what a document needs
+NO_EXCEPTIONS = ExceptionRegister()
 MAX_DOCUMENT_BYTES = 64 * 1024  # SSM document quota
 MODULE_ORDER = ("settings",)  # modules that others may import come first
 
@@ -27,14 +31,16 @@ def document_names(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/document.yaml"))
 
 
-def build_document(folder: Path, settings: Mapping[str, Any]) -> str:
-    """The document as YAML text, ready for CreateDocument. `settings` is the content of rdk.json.
+def build_document(folder: Path, settings: Mapping[str, Any], exceptions: ExceptionRegister = NO_EXCEPTIONS) -> str:
+    """The document as YAML text, ready for CreateDocument.
+
+    `settings` is the content of rdk.json; `exceptions` are those from the rules that this document fixes.
 
     Raises CatalogueError when the script cannot be inlined or the document is larger than SSM takes.
     """
     path = folder / "document.yaml"
     document = yaml.safe_load(path.read_text("utf-8"))
-    script = inlined_script(folder / "script.py", settings)
+    script = inlined_script(folder / "script.py", settings, exceptions)
     for step in document["mainSteps"]:
         if step.get("inputs", {}).get("Script") == SCRIPT_PLACEHOLDER:
             step["inputs"]["Script"] = script
@@ -44,15 +50,18 @@ def build_document(folder: Path, settings: Mapping[str, Any]) -> str:
     if SCRIPT_PLACEHOLDER in text:
         raise CatalogueError(f"{path}: {SCRIPT_PLACEHOLDER} stands where no step's Script is")
     if len(text.encode()) >= MAX_DOCUMENT_BYTES:
-        raise CatalogueError(f"{path}: {len(text.encode())} bytes when built; Systems Manager takes {MAX_DOCUMENT_BYTES}")
+        many = f" ({len(exceptions.entries)} exceptions are part of it)" if exceptions.entries else ""
+        raise CatalogueError(f"{path}: {len(text.encode())} bytes when built{many}; Systems Manager takes {MAX_DOCUMENT_BYTES}")
     return text
 
 
-def inlined_script(path: Path, settings: Mapping[str, Any]) -> str:
+def inlined_script(path: Path, settings: Mapping[str, Any], exceptions: ExceptionRegister = NO_EXCEPTIONS) -> str:
     """The script with every `from pci_config.x import …` replaced by that module's source."""
     modules = imported_modules(path.read_text("utf-8"), path)
     order = sorted(modules, key=lambda name: (name not in MODULE_ORDER, _depth(name, modules), name))
-    parts = [_stripped(modules[name], PACKAGE / f"{name}.py") for name in order]
+    entries = [{name: entry[name] for name in EXCEPTION_FIELDS} for entry in exceptions.as_json()]
+    stated = f"EXCEPTIONS = json.loads({json.dumps(json.dumps(entries))})"
+    parts = [EXCEPTIONS_LINE.sub(lambda _: stated, _stripped(modules[name], PACKAGE / f"{name}.py")) for name in order]
     source = _stripped(path.read_text("utf-8"), path)
     if SETTINGS_LINE.search(source):
         archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in ("Account", "Buckets")}

@@ -13,16 +13,19 @@ import importlib
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from rdklib.evaluation import ComplianceType, Evaluation
 
+from pci_config.acceptance import accept, exception_for, exceptions_in_force
+from pci_config.exceptions import ACCEPTED
 from pci_config.items import EVALUATED_STATUSES, to_event_form
-from pci_config.rule import ACCOUNT_RESOURCE_TYPE, PciRule, RuleInputError, bounded
+from pci_config.rule import ACCOUNT_RESOURCE_TYPE, Item, PciRule, RuleInputError, bounded
 
 EVALUATIONS_PER_CALL = 100  # PutEvaluations, Config API reference
 ITEMS_PER_CALL = 100  # BatchGetResourceConfig, same
@@ -110,7 +113,7 @@ def _handle(rule: PciRule, event: Mapping[str, Any], clients: CachedClients) -> 
     elif message in CHANGE_MESSAGES:
         evaluations = [_judge_change(rule, event, invoking_event, parameters, clients)]
     elif message == "ScheduledNotification":
-        evaluations, faults = _judge_account(rule, event, parameters, clients)
+        evaluations, faults = _judge_account(rule, event, invoking_event, parameters, clients)
     else:
         raise UnsupportedEvent(f"message type {message!r}: expected one of {', '.join(CHANGE_MESSAGES)}, ScheduledNotification")
     put_evaluations(clients.build_client("config"), evaluations, event["resultToken"])
@@ -139,7 +142,7 @@ def _judge_change(
         item = header if "configurationItem" in invoking_event else _inflated(header, clients)
         evaluation = rule.evaluate_change(event, clients, item, parameters)[0]
     evaluation.import_fields_from_configuration_item(header)
-    return _checked(evaluation)
+    return _checked(accept(rule, event, invoking_event, evaluation, header))
 
 
 def _inflated(summary: Mapping[str, Any], clients: CachedClients) -> dict[str, Any]:
@@ -156,48 +159,95 @@ def _inflated(summary: Mapping[str, Any], clients: CachedClients) -> dict[str, A
 
 
 def _judge_account(
-    rule: PciRule, event: Mapping[str, Any], parameters: Any, clients: CachedClients
+    rule: PciRule, event: Mapping[str, Any], invoking_event: Mapping[str, Any], parameters: Any, clients: CachedClients
 ) -> tuple[list[dict[str, Any]], list[str]]:
     evaluations = rule.evaluate_periodic(event, clients, parameters)
+    stored = list(_stored(event["configRuleName"], clients))
     listed: set[tuple[str, str]] = set()
     faults: list[str] = []
+    items: Iterable[Item] = ()
     if rule.sweeps:
-        evaluations = evaluations + _swept(rule, event, parameters, clients, listed, faults)
+        items = _swept(rule, clients, listed, faults)
+    elif rule.resource_types:
+        items = _to_ask_again(rule, event, invoking_event, stored, clients, faults)
+    judged: dict[tuple[str, str], Item] = {}
+    evaluations = evaluations + _judged(rule, event, parameters, clients, items, judged, faults)
     if not evaluations and not listed:
         evaluations = [
             Evaluation(ComplianceType.NOT_APPLICABLE, event["accountId"], ACCOUNT_RESOURCE_TYPE, "nothing to judge here")
         ]
     current = {(e.complianceResourceType, e.complianceResourceId) for e in evaluations}
-    for resource_type, resource_id in _reported_before(rule, event["configRuleName"], clients) - current - listed:
+    types = {*rule.periodic_types, *(rule.resource_types if rule.sweeps else ())}
+    for resource_type, resource_id in {key for key, _ in stored if key[0] in types} - current - listed:
         evaluations.append(
             Evaluation(ComplianceType.NOT_APPLICABLE, resource_id, resource_type, "the resource no longer exists")
         )
     for evaluation in evaluations:
         evaluation.import_fields_from_periodic_event(event)
+        key = evaluation.complianceResourceType, evaluation.complianceResourceId
+        accept(rule, event, invoking_event, evaluation, judged.get(key))
     return [_checked(evaluation) for evaluation in evaluations], faults
 
 
-def _swept(
+def _judged(
     rule: PciRule,
     event: Mapping[str, Any],
     parameters: Any,
     clients: CachedClients,
-    listed: set[tuple[str, str]],
+    items: Iterable[Item],
+    judged: dict[tuple[str, str], Item],
     faults: list[str],
 ) -> list[Evaluation]:
-    """Every recorded item of the rule's types, judged. What exists goes to `listed`, what could not be judged to `faults`."""
-    config = clients.build_client("config")
+    """The verdicts on recorded items, on schedule. What could not be judged goes to `faults`, the rest to `judged`."""
     found = []
-    for resource_type in rule.resource_types:
-        for item in _recorded(config, resource_type, listed, faults):
-            try:
-                evaluation = rule.evaluate_change(event, clients, item, parameters)[0]
-            except Exception as error:
-                faults.append(f"{resource_type} {item.get('resourceId')}: {type(error).__name__}: {error}")
-                continue
-            evaluation.complianceResourceType, evaluation.complianceResourceId = resource_type, item["resourceId"]
-            found.append(evaluation)
+    for item in items:
+        key = item["resourceType"], item["resourceId"]
+        try:
+            evaluation = rule.evaluate_change(event, clients, item, parameters)[0]
+        except Exception as error:
+            faults.append(f"{' '.join(key)}: {type(error).__name__}: {error}")
+            continue
+        evaluation.complianceResourceType, evaluation.complianceResourceId = key
+        judged[key] = item
+        found.append(evaluation)
     return found
+
+
+def _swept(rule: PciRule, clients: CachedClients, listed: set[tuple[str, str]], faults: list[str]) -> Iterator[Item]:
+    """Every recorded item of the rule's types; what exists goes to `listed`."""
+    config = clients.build_client("config")
+    for resource_type in rule.resource_types:
+        yield from _recorded(config, resource_type, listed, faults)
+
+
+def _to_ask_again(
+    rule: PciRule,
+    event: Mapping[str, Any],
+    invoking_event: Mapping[str, Any],
+    stored: Sequence[tuple[tuple[str, str], bool]],
+    clients: CachedClients,
+    faults: list[str],
+) -> Iterator[Item]:
+    """Items on which the verdict depends on the day: accepted ones, since the exception may be over or withdrawn, and those
+    that an exception in force names, since it may be new. With their tags, which only the history has."""
+    config = clients.build_client("config")
+    keys = {key for key, accepted in stored if accepted and key[0] in rule.resource_types}
+    if exceptions_in_force(rule, event, invoking_event).entries:
+        for resource_type in rule.resource_types:
+            for item in _recorded(config, resource_type, set(), faults):
+                if exception_for(rule, event, invoking_event, item["resourceId"], item):
+                    keys.add((resource_type, item["resourceId"]))
+    for resource_type, resource_id in sorted(keys):
+        try:
+            reply = config.get_resource_config_history(resourceType=resource_type, resourceId=resource_id, limit=1)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotDiscoveredException":
+                faults.append(f"{resource_type} {resource_id}: {error}")
+            continue
+        for raw in reply["configurationItems"][:1]:
+            item = to_event_form(raw)
+            if item["configurationItemStatus"] in EVALUATED_STATUSES:
+                yield item
 
 
 def _recorded(config: Any, resource_type: str, listed: set[tuple[str, str]], faults: list[str]) -> Iterator[dict[str, Any]]:
@@ -224,19 +274,20 @@ def _recorded(config: Any, resource_type: str, listed: set[tuple[str, str]], fau
         faults += [f"{key['resourceType']} {key['resourceId']}: AWS Config does not give its item" for key in pending]
 
 
-def _reported_before(rule: PciRule, rule_name: str, clients: CachedClients) -> set[tuple[str, str]]:
-    """(type, id) of this rule's stored evaluations, of the types its periodic run reports."""
+def _stored(rule_name: str, clients: CachedClients) -> Iterator[tuple[tuple[str, str], bool]]:
+    """((type, id), accepted) of this rule's stored verdicts, accepted deviations among them."""
     paginator = clients.build_client("config").get_paginator("get_compliance_details_by_config_rule")
     pages = paginator.paginate(
-        ConfigRuleName=rule_name, ComplianceTypes=["COMPLIANT", "NON_COMPLIANT"], PaginationConfig={"PageSize": 100}
+        ConfigRuleName=rule_name,
+        ComplianceTypes=["COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"],
+        PaginationConfig={"PageSize": 100},
     )
-    qualifiers = [
-        result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
-        for page in pages
-        for result in page["EvaluationResults"]
-    ]
-    types = {*rule.periodic_types, *(rule.resource_types if rule.sweeps else ())}
-    return {(q["ResourceType"], q["ResourceId"]) for q in qualifiers if q["ResourceType"] in types}
+    for page in pages:
+        for result in page["EvaluationResults"]:
+            qualifier = result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
+            accepted = str(result.get("Annotation") or "").startswith(ACCEPTED)
+            if accepted or result.get("ComplianceType") != "NOT_APPLICABLE":
+                yield (qualifier["ResourceType"], qualifier["ResourceId"]), accepted
 
 
 def _not_supported(invoking_event: Mapping[str, Any]) -> dict[str, Any]:

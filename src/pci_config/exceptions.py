@@ -1,12 +1,16 @@
-"""The register of accepted deviations, `exceptions.yaml`: reviewed, with approver, reason, compensating control and expiry.
+"""The register of accepted deviations at work: which entry accepts what, and until when.
 
-A resource owner cannot grant himself one: only this file does it, never a tag. Matching runs in Lambda (standard library
-only); reading the YAML file happens outside, and the function's bundle carries the validated entries as JSON.
+A resource owner cannot grant himself one: only the reviewed file `exceptions.yaml` does it, never a tag. The file is read and
+validated by `pci_config.exceptions_file`; the function's bundle and the Automation documents carry the validated entries.
+
+Runs in Lambda (entries bundled as `exceptions.json`) and inside Automation documents: standard library only.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,23 +18,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-LONGEST = timedelta(days=366)  # twelve months, leap years included
-FIELDS = (
-    "rule", "accounts", "regions", "resource", "reason", "approver", "ticket", "compensating_control", "created", "expires",
-)  # fmt: skip
-
-
-class ExceptionsError(Exception):
-    """exceptions.yaml cannot be used; `problems` has one line for each fault, with its line number."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+ACCEPTED = "accepted until "  # how the annotation of an accepted deviation begins, wherever it is shown
+SOON_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionEntry:
-    """One accepted deviation. `resource` is an id or ARN, or a shell-style pattern of one."""
+    """One accepted deviation.
+
+    `resource` is an id or ARN as AWS Config reports it, or an ARN with the wildcards * (any text) and ? (one character).
+    What has no Region of its own is excepted where its rule runs: users in the home Region, distributions in us-east-1.
+    """
 
     rule: str
     accounts: tuple[str, ...]
@@ -43,14 +41,68 @@ class ExceptionEntry:
     created: date
     expires: date
 
-    def covers(self, rule: str, account_id: str, region: str, resource_id: str, arn: str | None, on: date) -> bool:
+    def names(self, rule: str, account_id: str, region: str, resource_id: str, arn: str | None) -> bool:
+        """Whether the entry is about this rule and resource, whatever the day."""
         return (
             rule == self.rule
             and account_id in self.accounts
-            and (region in self.regions or region == "global")
-            and any(fnmatch.fnmatchcase(name, self.resource) for name in (resource_id, arn or "") if name)
-            and self.created <= on <= self.expires
+            and region in self.regions
+            and self._is_about(account_id, region, resource_id, arn)
         )
+
+    def _is_about(self, account_id: str, region: str, resource_id: str, arn: str | None) -> bool:
+        if not self.resource.startswith("arn:"):
+            return resource_id == self.resource
+        if arn or resource_id.startswith("arn:"):
+            return any(_alike(self.resource, name) for name in (arn, resource_id) if name)
+        # only the id is known (in a document, of a periodic finding): in an ARN it stands after the resource type, if any
+        _, _, _, place, owner, resource = self.resource.split(":", 5)
+        parts = re.split("[/:]", resource.lstrip("/"), maxsplit=1)
+        return (
+            (not place or _alike(place, region))
+            and (not owner or _alike(owner, account_id))
+            and any(_alike(part, resource_id) for part in {resource, parts[-1]})
+        )
+
+    def state(self, on: date, soon_days: int = SOON_DAYS) -> str:
+        """`not-yet`, `in-force`, `expires-soon` (in force still) or `expired`; the last day is included."""
+        if on < self.created:
+            return "not-yet"
+        if on > self.expires:
+            return "expired"
+        return "expires-soon" if self.expires - on <= timedelta(days=soon_days) else "in-force"
+
+    def covers(self, rule: str, account_id: str, region: str, resource_id: str, arn: str | None, on: date) -> bool:
+        """Whether the entry accepts a finding of that day."""
+        return self.created <= on <= self.expires and self.names(rule, account_id, region, resource_id, arn)
+
+    def accepted(self, annotation: str) -> str:
+        """The annotation of a finding that this entry accepts."""
+        return f"{ACCEPTED}{self.expires} ({self.ticket}): {self.reason.rstrip('.')}. {annotation}"
+
+    def as_json(self) -> dict[str, Any]:
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else str(value) if isinstance(value, date) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> ExceptionEntry:
+        """An entry that was validated when it was built in; texts that matching does not need may be absent."""
+        texts = ("rule", "resource", "reason", "approver", "ticket", "compensating_control")
+        return cls(
+            accounts=tuple(raw["accounts"]),
+            regions=tuple(raw["regions"]),
+            created=date.fromisoformat(raw["created"]),
+            expires=date.fromisoformat(raw["expires"]),
+            **{name: raw.get(name, "") for name in texts},
+        )
+
+
+def _alike(pattern: str, name: str) -> bool:
+    """* and ? as in a shell; [ is itself, and letters count as they are written."""
+    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,91 +112,22 @@ class ExceptionRegister:
     def match(
         self, rule: str, account_id: str, region: str, resource_id: str, arn: str | None, on: date
     ) -> ExceptionEntry | None:
-        """The first entry in force on that day for that resource, if any."""
-        return next((e for e in self.entries if e.covers(rule, account_id, region, resource_id, arn, on)), None)
+        """The entry that accepts the resource longest on that day, if any."""
+        found = [e for e in self.entries if e.covers(rule, account_id, region, resource_id, arn, on)]
+        return max(found, key=lambda entry: entry.expires, default=None)
+
+    def of_rules(self, rules: Sequence[str]) -> ExceptionRegister:
+        return ExceptionRegister(tuple(entry for entry in self.entries if entry.rule in rules))
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [entry.as_json() for entry in self.entries]
 
     @classmethod
-    def load(cls, path: Path) -> ExceptionRegister:
-        """Read and validate exceptions.yaml. Raises ExceptionsError, for a missing file too."""
-        import yaml  # noqa: PLC0415 - not in Lambda
-
-        try:
-            text = path.read_text("utf-8")
-            root = yaml.compose(text, yaml.SafeLoader)
-            document = yaml.safe_load(text)
-        except OSError as error:
-            raise ExceptionsError([f"{path}: cannot be read ({error.strerror or error})"]) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f" line {mark.line + 1}:" if mark else ""
-            raise ExceptionsError([f"{path}:{where} is not YAML: {getattr(error, 'problem', None) or error}"]) from None
-        entries = (document or {}).get("exceptions") if isinstance(document or {}, dict) else None
-        if not isinstance(document or {}, dict) or set(document or {}) - {"exceptions"} or not isinstance(entries or [], list):
-            raise ExceptionsError([f"{path}: line 1: expected one key, 'exceptions', with a list of entries"])
-        lines = [node.start_mark.line + 1 for key, value in (root.value if root else []) for node in value.value]
-        return cls.from_entries(entries or [], [f"{path}: line {line}" for line in lines])
+    def from_json(cls, raw: Sequence[Mapping[str, Any]]) -> ExceptionRegister:
+        return cls(tuple(ExceptionEntry.from_json(entry) for entry in raw))
 
     @classmethod
-    def from_entries(cls, entries: Sequence[Any], places: Sequence[str] | None = None) -> ExceptionRegister:
-        """From parsed entries. Raises ExceptionsError with every fault found."""
-        problems: list[str] = []
-        parsed: list[ExceptionEntry] = []
-        for position, raw in enumerate(entries):
-            place = places[position] if places else f"exception {position + 1}"
-            faults = _faults(raw)
-            problems += [f"{place}: {fault}" for fault in faults]
-            if not faults:
-                parsed.append(_entry(raw))
-        if problems:
-            raise ExceptionsError(problems)
-        return cls(tuple(parsed))
-
-
-def _entry(raw: Mapping[str, Any]) -> ExceptionEntry:
-    texts = {name: str(raw[name]) for name in ("rule", "resource", "reason", "approver", "ticket", "compensating_control")}
-    return ExceptionEntry(
-        accounts=tuple(str(account) for account in raw["accounts"]),
-        regions=tuple(str(region) for region in raw["regions"]),
-        created=_date(raw["created"]) or date.min,
-        expires=_date(raw["expires"]) or date.min,
-        **texts,
-    )
-
-
-def _faults(raw: Any) -> list[str]:
-    if not isinstance(raw, Mapping):
-        return [f"an entry is an object with the fields {', '.join(FIELDS)}"]
-    faults = [f"{name} is missing" for name in FIELDS if raw.get(name) in (None, "", [])]
-    faults += [f"{name} is no field of an exception; expected {', '.join(FIELDS)}" for name in sorted(set(raw) - set(FIELDS))]
-    if faults:
-        return faults
-    if not re.fullmatch(r"PCI(_[A-Z0-9]+)+", str(raw["rule"])):
-        faults.append(f"rule: {raw['rule']!r} is not a rule id; an exception names one rule")
-    faults += _list_faults(raw, "accounts", r"[0-9]{12}", "account ids of 12 digits, as text in quotes")
-    faults += _list_faults(raw, "regions", r"[a-z]{2}(-[a-z]+)+-[0-9]", "Regions such as eu-west-1")
-    if len(re.sub(r"[*?\[\]]", "", str(raw["resource"]))) < 4:
-        faults.append(
-            f"resource: {raw['resource']!r} matches nearly everything; name the resource (at least 4 fixed characters)"
-        )
-    created, expires = _date(raw["created"]), _date(raw["expires"])
-    if created is None or expires is None:
-        faults.append("created and expires are dates such as 2026-11-24")
-    elif not created < expires <= created + LONGEST:
-        faults.append(f"expires: {expires} is not within 12 months after created ({created})")
-    return faults
-
-
-def _list_faults(raw: Mapping[str, Any], name: str, pattern: str, expected: str) -> list[str]:
-    values = raw[name]
-    if not isinstance(values, list):
-        return [f"{name}: {values!r} is not a list; expected {expected}"]
-    return [f"{name}: {v!r} is not valid; expected {expected}" for v in values if not re.fullmatch(pattern, str(v))]
-
-
-def _date(value: Any) -> date | None:
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        return None
+    def bundled(cls) -> ExceptionRegister:
+        """The entries beside the package in the function's bundle; none elsewhere."""
+        path = Path(__file__).resolve().parents[1] / "exceptions.json"
+        return cls.from_json(json.loads(path.read_text("utf-8"))) if path.is_file() else cls()

@@ -11,11 +11,14 @@ from typing import Any
 
 from pci_config.catalogue import Catalogue, CatalogueError, ManagedRule, RuleEntry
 from pci_config.documents import yaml_text
+from pci_config.exceptions import ExceptionRegister
 from pci_config.pack_limits import MAX_DESCRIPTION_CHARACTERS, uses
 from pci_config.rdk_json import RdkJson
 from pci_config.rule import parse_parameters
 
 FUNCTION_NAME = "pci-config-rules"
+NO_EXCEPTIONS = ExceptionRegister()
+DAILY = "TwentyFour_Hours"
 NO_VALUE = {"Ref": "AWS::NoValue"}
 NOTHING = "none"  # Config passes no empty texts to a document
 HEADER = """\
@@ -23,10 +26,17 @@ HEADER = """\
 """
 
 
-def build_pack(catalogue: Catalogue, rdk_json: RdkJson, region_scope: str, documents: Mapping[str, Mapping[str, Any]]) -> str:
+def build_pack(
+    catalogue: Catalogue,
+    rdk_json: RdkJson,
+    region_scope: str,
+    documents: Mapping[str, Mapping[str, Any]],
+    exceptions: ExceptionRegister = NO_EXCEPTIONS,
+) -> str:
     """The pack's template as YAML text.
 
-    `region_scope` is "regional" or "global"; `documents` are the built Automation documents by name. Raises CatalogueError
+    `region_scope` is "regional" or "global"; `documents` are the built Automation documents by name; a rule that the exceptions
+    name is asked every day, so that the end of one shows although nothing changes. Raises CatalogueError
     when a limit of AWS Config would be broken or a rule names a document or parameter that does not exist.
     """
     rules = [entry for entry in catalogue.rules.values() if entry.region_scope == region_scope]
@@ -40,7 +50,7 @@ def build_pack(catalogue: Catalogue, rdk_json: RdkJson, region_scope: str, docum
     }
     template["Conditions"]["FunctionElsewhere"] = _is_set("LambdaAccountId")
     for entry in rules:
-        _add_rule(template, entry, rdk_json)
+        _add_rule(template, entry, rdk_json, daily=bool(exceptions.of_rules([entry.id]).entries))
     for managed_rule in managed:
         template["Resources"][_logical_id(managed_rule.config_rule_name)] = _managed_rule(managed_rule, rdk_json)
     for entry in rules:
@@ -68,7 +78,7 @@ def check_managed_parameters(catalogue: Catalogue, rdk_json: RdkJson) -> None:
         raise CatalogueError("\n".join(f"{rdk_json.path}: ManagedRules.{fault}" for fault in faults))
 
 
-def _add_rule(template: dict[str, Any], entry: RuleEntry, rdk_json: RdkJson) -> None:
+def _add_rule(template: dict[str, Any], entry: RuleEntry, rdk_json: RdkJson, daily: bool) -> None:
     inputs: dict[str, Any] = {"RuleId": entry.id}
     for name, value in effective_parameters(entry, rdk_json).items():
         pack_name = _pack_parameter(entry, name)
@@ -90,7 +100,7 @@ def _add_rule(template: dict[str, Any], entry: RuleEntry, rdk_json: RdkJson) -> 
         "SourceIdentifier": {
             "Fn::If": ["FunctionElsewhere", _function_arn("${LambdaAccountId}"), _function_arn("${AWS::AccountId}")]
         },
-        "SourceDetails": list(_triggers(entry)),
+        "SourceDetails": list(_triggers(entry, daily)),
     }
     template["Resources"][_logical_id(entry.id)] = {"Type": "AWS::Config::ConfigRule", "Properties": properties}
 
@@ -99,15 +109,15 @@ def _function_arn(account: str) -> dict[str, str]:
     return {"Fn::Sub": f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:{account}:function:{FUNCTION_NAME}"}
 
 
-def _triggers(entry: RuleEntry) -> Iterable[dict[str, str]]:
+def _triggers(entry: RuleEntry, daily: bool) -> Iterable[dict[str, str]]:
     if entry.resource_types:
         yield {"EventSource": "aws.config", "MessageType": "ConfigurationItemChangeNotification"}
         yield {"EventSource": "aws.config", "MessageType": "OversizedConfigurationItemChangeNotification"}
-    if entry.periodic:
+    if entry.periodic or daily:
         yield {
             "EventSource": "aws.config",
             "MessageType": "ScheduledNotification",
-            "MaximumExecutionFrequency": entry.periodic,
+            "MaximumExecutionFrequency": entry.periodic or DAILY,
         }
 
 

@@ -11,11 +11,15 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 
+from pci_config.exceptions import ExceptionRegister
+
+EXCEPTIONS: list[dict[str, Any]] = []  # replaced by the build with the entries of the rules that the document fixes
 VERIFY_DELAYS_SECONDS = (0, 1, 2, 4, 8, 15)  # 30 s in all; APIs answer reads late after a write
 MAX_RECORD_CHARACTERS = 20_000  # a step's output is cut at 100,000 characters
 
@@ -35,7 +39,10 @@ class Change:
 
 
 class Fix(Protocol):
-    """What a document knows about its resource. `read` gives None when the resource is gone."""
+    """What a document knows about its resource. `read` gives None when the resource is gone.
+
+    Where the id is no part of the ARN (a database, a user), `read` sets `resource_arn`: an exception may name it.
+    """
 
     resource_id: str
 
@@ -68,11 +75,15 @@ def carry_out(event: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
     """Fix one resource and report.
 
     `event` holds DryRun, EvidenceBucket (may be empty), Document, ExecutionId, AccountId and Region. Ends in success with
-    Changed false when the resource is gone or compliant already. Raises Refused before any change; raises RuntimeError
-    naming what was done when a call fails half way or the result cannot be verified.
+    Changed false when the resource is gone, compliant already, or excepted. Raises Refused before any change; raises
+    RuntimeError naming what was done when a call fails half way or the result cannot be verified.
     """
     dry_run = boolean(event, "DryRun")
-    state = fix.read()
+    excepted = _excepted(event, fix)
+    state = None if excepted else fix.read()
+    excepted = excepted or _excepted(event, fix)  # reading may have shown the ARN
+    if excepted:
+        return _report(False, excepted)
     if state is None:
         return _report(False, f"{fix.resource_id} no longer exists: nothing to do")
     changes = fix.changes(state)
@@ -97,6 +108,19 @@ def carry_out(event: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
         done.append(change.summary)
     after = _verified(fix)
     return _report(True, summary, changes, before, after, evidence_key)
+
+
+def _excepted(event: Mapping[str, Any], fix: Fix) -> str:
+    """Why nothing is to be done, when an exception in force covers the resource. Account, Region and day are the execution's
+    own: none is a parameter."""
+    place = str(event["AccountId"]), str(event["Region"])
+    today, arn = datetime.now(UTC).date(), getattr(fix, "resource_arn", None)
+    register = ExceptionRegister.from_json(EXCEPTIONS)
+    for rule in sorted({entry.rule for entry in register.entries}):
+        entry = register.match(rule, *place, fix.resource_id, arn, today)
+        if entry:
+            return f"excepted: nothing done; {fix.resource_id} is accepted until {entry.expires} ({entry.ticket}, {rule})"
+    return ""
 
 
 def _verified(fix: Fix) -> dict[str, Any]:

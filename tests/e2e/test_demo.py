@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def found(document: dict[str, Any], compliance: str = "NON_COMPLIANT") -> set[tu
 
 
 def test_exactly_the_planted_mistakes_are_found(outcome: Outcome) -> None:
-    assert found(outcome.before) == set(outcome.planted)
+    assert found(outcome.before) == {key for key, planted in outcome.planted.items() if not planted.excepted}
     assert found(outcome.before, "ERROR") == set()
 
 
@@ -70,12 +71,37 @@ def test_every_rule_also_finds_something_right(outcome: Outcome) -> None:
 
 def test_what_is_fixable_is_fixed_and_nothing_new_is_broken(outcome: Outcome) -> None:
     assert outcome.code == 0
-    assert found(outcome.after) == {key for key, planted in outcome.planted.items() if not planted.fixable}
+    assert found(outcome.after) == {key for key, planted in outcome.planted.items() if not planted.fixable}, "none is excepted"
     statuses = {(line["rule"], line["resource_name"] if line["rule"] == "PCI_TRAIL_DELIVERED" else line["resource_id"]): line["status"]
                 for line in outcome.after["remediation"]}  # fmt: skip
     assert statuses == {
-        (key[0], key[3]): "fixed" if planted.fixable else "needs a human" for key, planted in outcome.planted.items()
+        (key[0], key[3]): "fixed" if planted.fixable else "needs a human"
+        for key, planted in outcome.planted.items()
+        if not planted.excepted
     }
+
+
+def test_what_the_register_accepts_is_shown_with_its_text_and_left_alone(outcome: Outcome) -> None:
+    excepted = {key for key, planted in outcome.planted.items() if planted.excepted}
+    assert len(excepted) == 1
+    for document in (outcome.before, outcome.after):
+        assert found(document, "EXCEPTED") == excepted
+        (result,) = [r for r in document["results"] if r["compliance"] == "EXCEPTED"]
+        assert re.match(r"accepted until \d{4}-\d\d-\d\d \(SEC-1234\): Test terminals of series 4 .* port 80: ", result["annotation"])
+    for text in ("Excepted (1)", "SEC-1234"):
+        assert text in outcome.text
+    for text in ("Test terminals of series 4", "signed parameter files without account data", "Chief information security officer"):
+        assert text in outcome.report.split('<section id="exceptions"')[1].partition("</section>")[0]
+
+
+def test_an_exception_that_ended_accepts_nothing(outcome: Outcome) -> None:
+    states = [
+        {entry["ticket"]: (entry["state"], entry["used"], entry["open"], entry["assessed"]) for entry in document["exceptions"]}
+        for document in (outcome.before, outcome.after)
+    ]
+    assert states[0] == {"SEC-1234": ("in-force", 1, 0, True), "SEC-0987": ("expired", 0, 1, True)}
+    assert states[1] == {"SEC-1234": ("in-force", 1, 0, True), "SEC-0987": ("expired", 0, 0, True)}, "fixed like any other"
+    assert ("PCI_LOAD_BALANCER_LOG_DELIVERED", "legacy-pos") in {(key[0], key[3]) for key in found(outcome.before)}
 
 
 def test_results_keep_to_the_public_contract(outcome: Outcome, root: Path) -> None:

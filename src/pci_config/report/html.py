@@ -21,6 +21,7 @@ import jinja2
 from markupsafe import Markup
 
 from pci_config.report import comparison, tables
+from pci_config.report.exception_lines import MEANINGS, STATES, exception_lines
 from pci_config.report.remediation_lines import REMEDIATION, remediation_lines
 from pci_config.report.rows import COMPLIANCE, SEVERITIES, ReportInputError, Row, rows_of, versions_of
 
@@ -83,6 +84,7 @@ def render(
         before=before,
         before_sources=_texts(before.get("sources")) if before is not None else (),
         remediation=remediation,
+        exceptions=exception_lines(document.get("exceptions")),
     )  # fmt: skip
     # A lone surrogate in a resource's name can be text in Python, but never a file.
     return page.encode("utf-8", "replace").decode("utf-8")
@@ -185,7 +187,12 @@ def _environment() -> jinja2.Environment:
     environment.filters["moment"] = _moment
     environment.filters["breakable"] = _breakable
     environment.globals.update(
-        COMPLIANCE=COMPLIANCE, OUTCOMES=comparison.OUTCOMES, REMEDIATION=REMEDIATION, results_link=_results_link
+        COMPLIANCE=COMPLIANCE,
+        OUTCOMES=comparison.OUTCOMES,
+        REMEDIATION=REMEDIATION,
+        STATES=STATES,
+        MEANINGS=MEANINGS,
+        results_link=_results_link,
     )
     return environment
 

@@ -10,6 +10,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pci_config.report.exception_lines import ATTENTION, STATES, entry_state
+
 SHOWN = ("NON_COMPLIANT", "ERROR", "NOT_ASSESSED", "EXCEPTED", "COMPLIANT", "NOT_APPLICABLE")
 STYLES = {"NON_COMPLIANT": "red", "ERROR": "bold red", "NOT_ASSESSED": "yellow", "EXCEPTED": "cyan", "COMPLIANT": "green"}
 SEVERITIES = ("critical", "high", "medium", "low")
@@ -29,6 +31,12 @@ def renderable(document: Mapping[str, Any]) -> RenderableType:
     findings = [r for r in document["results"] if r["compliance"] in ("NON_COMPLIANT", "ERROR")]
     if findings:
         parts.append(_findings(findings))
+    excepted = [r for r in document["results"] if r["compliance"] == "EXCEPTED"]
+    if excepted:
+        parts.append(_excepted(excepted))
+    register = [entry for entry in document.get("exceptions") or [] if entry_state(entry) in ATTENTION]
+    if register:
+        parts.append(_register(register))
     unseen = [r for r in document["results"] if r["compliance"] == "NOT_ASSESSED"]
     if unseen:
         reasons = sorted({result["annotation"] for result in unseen})
@@ -60,4 +68,30 @@ def _findings(findings: list[Mapping[str, Any]]) -> Text:
         text.append(f"{r['rule']}  ", style="not bold")
         text.append(f"{where}\n", style="not bold dim")
         text.append(f"         {r['annotation']}\n", style="not bold")
+    return text
+
+
+def _excepted(results: list[Mapping[str, Any]]) -> Text:
+    text = Text("Accepted deviations\n", style="bold")
+    for r in results:
+        text.append("excepted ", style="cyan not bold")
+        text.append(f"{r['rule']}  ", style="not bold")
+        text.append(f"{r['account_id']} {r['region']}  {r['resource_name'] or r['resource_id']}\n", style="not bold dim")
+        text.append(f"         {r['annotation']}\n", style="not bold")
+    return text
+
+
+def _register(entries: list[Mapping[str, Any]]) -> Text:
+    """Entries of the register that somebody has to look at."""
+    text = Text("Exceptions to look at\n", style="bold")
+    for state in ATTENTION:
+        for entry in (each for each in entries if entry_state(each) == state):
+            text.append(f"{STATES[state].lower()}: ", style="yellow not bold")
+            text.append(f"{entry['rule']}  ", style="not bold")
+            text.append(
+                f"{entry['ticket']}, {entry['created']} to {entry['expires']}  {entry['resource']}", style="not bold dim"
+            )
+            if entry.get("open"):
+                text.append(f"  counts again: {entry['open']}", style="red not bold")
+            text.append("\n")
     return text

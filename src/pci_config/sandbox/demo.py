@@ -18,12 +18,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pci_config import build
-from pci_config.assess import Assessment, Result, timestamp
+from pci_config.assess import Assessment, Judge, Result, timestamp
 from pci_config.catalogue import Catalogue, RuleEntry
+from pci_config.exceptions import ACCEPTED, ExceptionRegister
+from pci_config.exceptions_file import Known, load_register
+from pci_config.exceptions_use import entries_of_assessment
 from pci_config.rdk_json import RdkJson
 from pci_config.report import html
 from pci_config.report.json_report import render_json
 from pci_config.sandbox import aggregator_service, cloudtrail_service, config_service, logs_service, ssm_service
+from pci_config.sandbox.demo_exceptions import write_register
 from pci_config.sandbox.deployment import deploy
 from pci_config.sandbox.organization import Issuer, build_issuer
 from pci_config.sandbox.recorder import Recorder
@@ -44,10 +48,14 @@ class Round:
 
 
 class Demo:
-    """The sample issuer in a running sandbox, with everything deployed."""
+    """The sample issuer in a running sandbox, with everything deployed.
+
+    What is deployed is generated into `artefacts`: with the issuer's own exceptions, beside the project's checked-in files.
+    """
 
     def __init__(self, server: MotoServer, root: Path) -> None:
-        self.server, self.root = server, root
+        self.server, self.root, self.artefacts = server, root, root / "build" / "sandbox"
+        self.exceptions = ExceptionRegister()
         self.rdk_json = RdkJson.load(root / "rdk.json")
         self.catalogue = Catalogue.load(root)
         self.issuer: Issuer | None = None
@@ -67,9 +75,12 @@ class Demo:
     def set_up(self, step: Step) -> None:
         """Build the issuer and deploy roles, function, documents and packs into every account."""
         self.issuer = build_issuer(self.server, self.rdk_json, lambda what: step(f"building {what}"))
-        artefacts = build.generate(self.root, self.catalogue, self.rdk_json)
-        build.write(self.root, artefacts, self.catalogue, self.rdk_json)
-        deploy(self.server, self.root, self.rdk_json, lambda account: step(f"deploying into {account}"))
+        register = self.artefacts / "exceptions.yaml"
+        write_register(register, self.issuer, self.rdk_json.settings.home_region, datetime.now(UTC).date())
+        self.exceptions = load_register(register, Known.of(self.catalogue, self.rdk_json))
+        artefacts = build.generate(self.root, self.catalogue, self.rdk_json, self.exceptions)
+        build.write(self.artefacts, artefacts, self.catalogue, self.rdk_json, self.exceptions)
+        deploy(self.server, self.artefacts, self.rdk_json, lambda account: step(f"deploying into {account}"))
 
     def evaluate(self, runtime: BundleRuntime, step: Step) -> Round:
         """Record every account, trigger the rules on what changed and on schedule, and read the stored evaluations."""
@@ -87,13 +98,20 @@ class Demo:
             results += self._results(account, region, state)
         regions = ", ".join(self.rdk_json.settings.regions)
         sources = [f"sandbox: {len({account for account, _ in self.places})} accounts in {regions}"]
-        return Round(Assessment(sources, sorted(results, key=Result.order)), total)
+        assessment = Assessment(sources, sorted(results, key=Result.order), places=frozenset(self.places))
+        judge = Judge(list(self.catalogue.rules.values()), self.rdk_json.settings, exceptions=self.exceptions)
+        assessment.exceptions = entries_of_assessment(judge, assessment)
+        return Round(assessment, total)
 
     def _results(self, account: str, region: str, state: config_service.ConfigState) -> list[Result]:
         found = []
         for stored in state.evaluations.results(compliance=("COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE")):
             entry = self._entry(stored.rule_name)
             versions = state.history.get((stored.resource_type, stored.resource_id))
+            # AWS Config knows no EXCEPTED: the function says it with this annotation
+            accepted = stored.compliance == "NOT_APPLICABLE" and stored.annotation.startswith(ACCEPTED)
+            subject = entry.id, account, region, stored.resource_id, versions[-1]["ARN"] if versions else None
+            found_wrong = accepted or stored.compliance == "NON_COMPLIANT"
             found.append(
                 Result(
                     rule=entry.id,
@@ -102,12 +120,13 @@ class Demo:
                     resource_type=stored.resource_type,
                     resource_id=stored.resource_id,
                     resource_name=versions[-1]["resourceName"] if versions else None,
-                    compliance=stored.compliance,
+                    compliance="EXCEPTED" if accepted else stored.compliance,
                     annotation=stored.annotation,
                     requirements={version: list(numbers) for version, numbers in entry.requirements.items()},
                     severity=entry.severity,
                     evaluated_at=timestamp(stored.recorded),
                     configuration_item_captured_at=versions[-1]["configurationItemCaptureTime"] if versions else None,
+                    named_by=tuple(n for n, e in enumerate(self.exceptions.entries) if found_wrong and e.names(*subject)),
                 )
             )
         return found
@@ -227,7 +246,7 @@ def run_demo(root: Path, output: Path, *, keep_server: bool = False, console: Co
                 progress.update(task, advance=1, description=text)
 
             demo.set_up(step)
-            with BundleRuntime(root / build.BUNDLE, server) as runtime:
+            with BundleRuntime(demo.artefacts / build.BUNDLE, server) as runtime:
                 before = demo.evaluate(runtime, step)
                 planned = demo.plan(before.assessment.results, step)
                 remediated = demo.remediate(planned, step)
@@ -278,6 +297,13 @@ def _tell(console: Console, demo: Demo, before: Round, after: Round, remediated:
         f" ({before.tally.errors} errors); {judged['COMPLIANT']} compliant from the start."
         f" {before.tally.managed_rules} deployments of AWS managed rules are not evaluated here: only AWS can."
     )
+    excepted = [result for result in after.assessment.results if result.compliance == "EXCEPTED"]
+    if excepted:
+        console.print(f"\n[bold]Excepted ({len(excepted)})[/bold]")
+    for result in excepted:
+        where = f"{roles[result.account_id]} {result.region}"
+        console.print(f"  {result.rule}  [dim]{where}[/dim]  {_short(result.resource_id)}", soft_wrap=True)
+        console.print(f"    {result.annotation}", style="dim", markup=False, soft_wrap=True)
     for outcome, heading in zip(OUTCOMES, ("Fixed", "Needs a human", "Failed"), strict=True):
         lines = [line for line in remediated if line["status"] == outcome]
         if lines:

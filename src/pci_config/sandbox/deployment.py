@@ -1,4 +1,4 @@
-"""Puts the real artefacts into the sandbox's accounts: the checked-in templates, the built bundle, the checked-in packs."""
+"""Puts the real artefacts into the sandbox's accounts: templates, bundle and packs, as `pci-config build` writes them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,10 @@ STRONG_PASSWORDS = {
 
 @dataclass(frozen=True)
 class Planted:
-    """A mistake that is there on purpose. `fixable`: a document can mend it without a human's decision."""
+    """A mistake that is there on purpose.
+
+    `fixable`: a document can mend it without a human's decision; `excepted`: the issuer's register accepts it.
+    """
 
     role: str
     region: str
@@ -46,6 +49,7 @@ class Planted:
     resource_id: str
     why: str
     fixable: bool
+    excepted: bool = False
 
 
 @dataclass
@@ -55,8 +59,17 @@ class Issuer:
     accounts: dict[str, str]
     planted: list[Planted] = field(default_factory=list)
 
-    def plant(self, role: str, region: str, rule: str, resource_id: str, why: str, fixable: bool = True) -> None:
-        self.planted.append(Planted(role, region, rule, resource_id, why, fixable))
+    def plant(
+        self,
+        role: str,
+        region: str,
+        rule: str,
+        resource_id: str,
+        why: str,
+        fixable: bool = True,
+        excepted: bool = False,
+    ) -> None:
+        self.planted.append(Planted(role, region, rule, resource_id, why, fixable, excepted))
 
 
 def build_issuer(server: MotoServer, rdk_json: RdkJson, progress: Callable[[str], None] = lambda _: None) -> Issuer:

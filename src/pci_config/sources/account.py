@@ -64,10 +64,14 @@ def assess_accounts(judge: Judge, plan: AccountPlan, progress: Callable[[str], N
                 results += judge.unreadable(account, plan.home_region, entered)
                 continue
             work += [(account, region, entered) for region in plan.regions]
-        for part, problem in pool.map(lambda w: _assessed(judge, plan, w[0], w[1], w[2], progress), work):
+        places = []
+        for (account, region, _), (part, problem) in zip(
+            work, pool.map(lambda w: _assessed(judge, plan, w[0], w[1], w[2], progress), work), strict=True
+        ):
             results += part
             problems += problem
-    return Assessment(sources, sorted(results, key=Result.order), problems)
+            places += [] if problem else [(account, region)]
+    return Assessment(sources, sorted(results, key=Result.order), problems, places=frozenset(places))
 
 
 def _caller(plan: AccountPlan) -> tuple[boto3.Session, str]:

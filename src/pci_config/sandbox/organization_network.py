@@ -264,7 +264,7 @@ class _Workload:
             self._distribution(str(rest["id"]), f"card-issuer-log-archive-app-{self._region}.s3.amazonaws.com")
         if self._role == "staging":
             distribution = self._distribution(str(rest["id"]), None)
-            self._issuer.plant("staging", "global", "PCI_CDN_LOG_DELIVERED", distribution, "no access log", False)
+            self._issuer.plant("staging", "us-east-1", "PCI_CDN_LOG_DELIVERED", distribution, "no access log", False)
 
     def _distribution(self, api_id: str, log_bucket: str | None) -> str:
         origin = {

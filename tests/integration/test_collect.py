@@ -51,6 +51,10 @@ READ_BY_RULES = {
     "AWS::ElasticLoadBalancingV2::Listener": ["configuration.ListenerArn", "configuration.LoadBalancerArn", "configuration.Protocol", "configuration.Port", "configuration.DefaultActions[].Type"],
     "AWS::ElasticLoadBalancing::LoadBalancer": ["configuration.listenerDescriptions[].listener.protocol", "configuration.listenerDescriptions[].listener.loadBalancerPort", "supplementaryConfiguration.LoadBalancerAttributes.accessLog.enabled"],
     "AWS::S3::Bucket": ["supplementaryConfiguration.BucketVersioningConfiguration.status", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].status", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].filter.predicate.prefix", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].expirationInDays", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].transitions[].storageClass"],
+    "AWS::CloudFront::Distribution": ["configuration.distributionConfig.enabled", "configuration.distributionConfig.viewerCertificate.cloudFrontDefaultCertificate", "configuration.distributionConfig.viewerCertificate.acmCertificateArn", "configuration.distributionConfig.viewerCertificate.minimumProtocolVersion", "configuration.distributionConfig.defaultCacheBehavior.viewerProtocolPolicy", "configuration.distributionConfig.cacheBehaviors.quantity", "configuration.distributionConfig.origins.quantity", "configuration.distributionConfig.origins.items[].domainName", "configuration.distributionConfig.origins.items[].customOriginConfig.originProtocolPolicy", "configuration.distributionConfig.origins.items[].customOriginConfig.originSslProtocols.items[]"],
+    "AWS::ApiGateway::DomainName": ["configuration.DomainName", "configuration.SecurityPolicy", "configuration.EndpointConfiguration.Types[]"],
+    "AWS::RDS::DBCluster": ["configuration.engine", "configuration.engineVersion", "configuration.dbclusterIdentifier", "configuration.dbclusterParameterGroup"],
+    "AWS::RDS::DBInstance": ["configuration.engine", "configuration.engineVersion", "configuration.dBInstanceIdentifier", "configuration.dBParameterGroups[].dBParameterGroupName", "configuration.dBParameterGroups[].parameterApplyStatus", "configuration.optionGroupMemberships[].optionGroupName", "configuration.optionGroupMemberships[].status"],
     "AWS::CloudTrail::Trail": ["configuration.trailARN", "configuration.s3BucketName", "configuration.homeRegion", "configuration.isOrganizationTrail", "configuration.isMultiRegionTrail", "configuration.logFileValidationEnabled", "configuration.includeGlobalServiceEvents"],
 }  # fmt: skip
 
@@ -81,6 +85,7 @@ NOT_IN_THE_SAMPLE = {
     "AWS::CloudFront::Distribution": ".activeTrusted .distributionConfig",
     "AWS::ElasticLoadBalancingV2::Listener": ".DefaultActions[].RedirectConfig",
     "AWS::RDS::DBCluster": ".publiclyAccessible",
+    "AWS::S3::Bucket": ".BucketTaggingConfiguration.tagSets[].tags.",
 }
 
 

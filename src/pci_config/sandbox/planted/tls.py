@@ -22,6 +22,8 @@ def build(server: MotoServer, issuer: Issuer, rdk_json: RdkJson) -> None:
         area.distribution()
         area.apis()
         area.domain_names()
+        if role == "development":
+            area.forgotten_database()
 
 
 class _Transit:
@@ -90,3 +92,28 @@ class _Transit:
             self._plant(API, cards, "a domain name kept at TLS 1.0 for old terminals")
         if old_partners == "TLS_1_0":
             self._plant(API, partners, "a domain name that AWS Config does not record, at TLS 1.0")
+
+    def forgotten_database(self) -> None:
+        """The payments cluster has rds.force_ssl in its group; this instance was made with an empty one."""
+        rds, ec2 = self._client("rds"), self._client("ec2")
+        rds.create_db_parameter_group(
+            DBParameterGroupName="reports", DBParameterGroupFamily="postgres14", Description="reports"
+        )
+        groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["database-main"]}])
+        made = rds.create_db_instance(
+            DBInstanceIdentifier="reports",
+            DBInstanceClass="db.t4g.medium",
+            Engine="postgres",
+            EngineVersion="14.13",
+            AllocatedStorage=20,
+            MasterUsername="administrator",
+            ManageMasterUserPassword=True,
+            StorageEncrypted=True,
+            DBParameterGroupName="reports",
+            DBSubnetGroupName="payments",
+            VpcSecurityGroupIds=[groups["SecurityGroups"][0]["GroupId"]],
+            Tags=[{"Key": "pci:scope", "Value": "connected"}, {"Key": "pci:tier", "Value": "database"}],
+        )
+        instance_id = made["DBInstance"]["DbiResourceId"]
+        self._plant(DATABASE, instance_id, "PostgreSQL 14 takes clear text unless its group says otherwise")
+        self._plant("PCI_DATABASE_LOG_DELIVERED", instance_id, "it writes no audit log and exports none")

@@ -55,6 +55,20 @@ DECIDING = {
         "configuration.logFileValidationEnabled",
         "configuration.kmsKeyId",
     ],
+    "PCI_CDN_TLS_ONLY": [
+        "configuration",
+        "configuration.distributionConfig.viewerCertificate",
+        "configuration.distributionConfig.defaultCacheBehavior",
+        "configuration.distributionConfig.origins",
+    ],
+    "PCI_API_TLS_ONLY": ["configuration", "configuration.SecurityPolicy"],
+    "PCI_DATABASE_TLS_ONLY": [
+        "configuration",
+        "configuration.engine",
+        "configuration.engineVersion",
+        "configuration.dBParameterGroups",
+        "configuration.dbclusterParameterGroup",
+    ],
     "PCI_ARCHIVE_LIFECYCLE": ["supplementaryConfiguration", "supplementaryConfiguration.BucketLifecycleConfiguration"],
 }
 

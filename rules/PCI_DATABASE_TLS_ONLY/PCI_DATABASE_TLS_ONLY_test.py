@@ -188,7 +188,7 @@ class VersionFloorTest(DatabaseTestCase):
         ):
             with self.subTest(engine=engine):
                 self.assert_compliant(judged(instance(engine, new), values))
-                fault = f"{name} is not set in {GROUP}, and version {old} accepts TLS 1.0; set it to TLSv1.2"
+                fault = f"{name} is not set in {GROUP}, and version {old} may accept older TLS; set it to TLSv1.2"
                 self.assert_fault(judged(instance(engine, old), values), fault)
                 self.assert_compliant(judged(instance(engine, old), values | {name: "TLSv1.2"}))
         self.assertEqual(judged(cluster("aurora-mysql", "5.7.mysql_aurora.2.12.0"), SECURE).compliance, NON_COMPLIANT)

@@ -120,7 +120,7 @@ def _floor_fault(floor: Floor, version: Version, values: Mapping[str, str], grou
     if value is None:
         if version >= floor.strong_since:
             return None
-        return f"{floor.name} is not set in {group}, and version {_dotted(version)} accepts TLS 1.0; set it to TLSv1.2"
+        return f"{floor.name} is not set in {group}, and version {_dotted(version)} may accept older TLS; set it to TLSv1.2"
     entries = [entry.strip() for entry in value.split(",")]
     weak = [entry for entry in entries if entry.lower() not in STRONG_PROTOCOLS]
     return f"{floor.name} in {group} accepts {', '.join(weak) or 'every version'}; set it to TLSv1.2" if weak else None

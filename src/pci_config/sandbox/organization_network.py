@@ -247,6 +247,7 @@ class _Workload:
             DBClusterParameterGroupName="payments",
             DBClusterIdentifier="payments",
             Engine="aurora-postgresql",
+            EngineVersion="16.4",
             MasterUsername="administrator",
             ManageMasterUserPassword=True,
             StorageEncrypted=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unittest
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,12 +96,12 @@ def instance(
 
 
 def judged(
-    item: dict[str, Any], values: dict[str, str] | None = None, options: frozenset[str] = frozenset(), sent: bool = True
+    item: dict[str, Any], values: dict[str, str] | None = None, options: Sequence[str] = (), sent: bool = True
 ) -> Finding:
     known: dict[tuple[Any, ...], Any] = {
         (ParameterGroup, "cluster", "cards-group"): values or {},
         (ParameterGroup, "instance", "shop-group"): values or {},
-        (OptionGroup, "shop-options"): options,
+        (OptionGroup, "shop-options"): {name: {} for name in options},
         (DeliveryStream, REGION, "good"): TO_ARCHIVE,
     }
     for name in ("cluster/cards/audit", "cluster/cards/postgresql", "instance/shop/audit", "instance/shop/postgresql"):
@@ -148,10 +149,10 @@ class DecisionTableTest(unittest.TestCase):
         for engine in ("mysql", "mariadb"):
             with self.subTest(engine=engine):
                 self.assert_finding(
-                    judged(instance(engine), options=frozenset({"MARIADB_AUDIT_PLUGIN"})), COMPLIANT, "instance/shop/audit"
+                    judged(instance(engine), options=["MARIADB_AUDIT_PLUGIN"]), COMPLIANT, "instance/shop/audit"
                 )
                 self.assert_finding(
-                    judged(instance(engine), options=frozenset({"MEMCACHED"})), NON_COMPLIANT, "MARIADB_AUDIT_PLUGIN is in none"
+                    judged(instance(engine), options=["MEMCACHED"]), NON_COMPLIANT, "MARIADB_AUDIT_PLUGIN is in none"
                 )
 
     def test_export_and_way(self) -> None:
@@ -187,6 +188,12 @@ class DecisionTableTest(unittest.TestCase):
             with self.subTest(member=member), self.assertRaisesRegex(RuleInputError, member):
                 judged(item)
 
+    def test_a_database_without_a_group_is_no_verdict(self) -> None:
+        item = instance("postgres", ["postgresql"])
+        item["configuration"]["dBParameterGroups"] = []
+        with self.assertRaisesRegex(RuleInputError, "dBParameterGroups names no group"):
+            judged(item, PGAUDIT)
+
     def test_a_snapshot_cannot_show_groups(self) -> None:
         with self.assertRaisesRegex(NotAssessed, "does not record the parameter group"):
             PciDatabaseLogDelivered(ARCHIVE).decide(cluster(), None, RecordedFacts(NoItems(), scope()))
@@ -207,4 +214,4 @@ class DecisionTableTest(unittest.TestCase):
         rds.create_option_group(
             OptionGroupName="o", EngineName="mariadb", MajorEngineVersion="10.6", OptionGroupDescription="d"
         )
-        self.assertEqual(OptionGroup.live(Clients(), scope(), "o"), frozenset())
+        self.assertEqual(OptionGroup.live(Clients(), scope(), "o"), {})

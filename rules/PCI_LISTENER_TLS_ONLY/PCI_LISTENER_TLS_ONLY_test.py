@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import botocore.session
 from moto import mock_aws
 
 from pci_config.items import new_item
@@ -214,6 +215,13 @@ class OtherProtocolTest(unittest.TestCase):
     def test_geneve_and_quic(self) -> None:
         self.assertEqual(judged(listener("GENEVE", Port=None)).compliance, NOT_APPLICABLE)
         self.assertEqual(judged(listener("QUIC")).compliance, COMPLIANT)
+
+    def test_every_protocol_that_aws_has_gets_a_verdict(self) -> None:
+        model = botocore.session.get_session().get_service_model("elbv2")
+        for protocol in model.shape_for("ProtocolEnum").enum:
+            with self.subTest(protocol):
+                policy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+                self.assertTrue(judged(listener(protocol, 80, [REDIRECT], SslPolicy=policy)).annotation)
 
     def test_unknown_protocols_and_missing_fields_are_errors(self) -> None:
         for name, item in {

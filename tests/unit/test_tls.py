@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 
+import botocore.session
 import pytest
 from moto.elbv2 import ssl_policies
 
@@ -112,3 +114,17 @@ def test_redirects() -> None:
     assert redirect_fault([]) == "has no action"
     assert redirect_fault([good, None]) == "does something unknown over HTTP"
     assert redirect_fault([{"Type": "redirect"}]) == "redirects but keeps the protocol"
+
+
+def texts_of_aws(service: str) -> str:
+    """The API model with its descriptions, and its examples. Policies are no enum there, but some are named."""
+    loader = botocore.session.get_session().get_component("data_loader")
+    kinds = ("service-2", "examples-1")
+    return json.dumps([loader.load_service_model(service, kind) for kind in kinds])
+
+
+@pytest.mark.parametrize(("service", "table"), [("elbv2", POLICIES), ("elb", CLASSIC_POLICIES)])
+def test_every_policy_that_the_api_model_names_is_in_the_table(service: str, table: Mapping[str, SecurityPolicy]) -> None:
+    named = set(re.findall(r"ELBSecurityPolicy-[A-Za-z0-9-]*[A-Za-z0-9]", texts_of_aws(service)))
+    assert named
+    assert named <= table.keys()

@@ -1,4 +1,4 @@
-"""REST APIs of API Gateway and their stages."""
+"""REST APIs of API Gateway, their stages, and custom domain names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from pci_config.collect._recording import Recording, Related
-from pci_config.collect._shapes import only, recorded, short_time
+from pci_config.collect._shapes import first_capital, only, recorded, short_time
 from pci_config.rule import Clients
 
-API, STAGE = "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage"
-RESOURCE_TYPES = (API, STAGE)
+API, STAGE, DOMAIN_NAME = "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::ApiGateway::DomainName"
+RESOURCE_TYPES = (API, STAGE, DOMAIN_NAME)
 ACTIONS = ("apigateway:GET",)
 FREE_FORM = frozenset({"variables", "tags"})
 
@@ -36,6 +36,35 @@ def collect(clients: Clients, account_id: str, region: str, now: datetime) -> It
             )
             for stage in stages:
                 yield _stage(recording, arn, api["name"], stage)
+    for page in gateway.get_paginator("get_domain_names").paginate():
+        for domain_name in page.get("items", []):
+            if "PRIVATE" not in domain_name["endpointConfiguration"]["types"]:  # those are of another type, DomainNameV2
+                yield _domain_name(recording, f"arn:{gateway.meta.partition}:apigateway:{region}::/domainnames/", domain_name)
+
+
+def _domain_name(recording: Recording, base_arn: str, found: dict[str, Any]) -> dict[str, Any]:
+    """A type of CloudFormation's registry: members that do not fit the endpoint type are absent."""
+    name, tags = found["domainName"], found.get("tags") or {}
+    types = found["endpointConfiguration"]["types"]
+    members = "DomainName EndpointConfiguration SecurityPolicy EndpointAccessMode RoutingMode MutualTlsAuthentication"
+    members += " OwnershipVerificationCertificateArn"
+    if "REGIONAL" in types:
+        members += " RegionalCertificateArn RegionalDomainName RegionalHostedZoneId"
+    if "EDGE" in types:
+        members += " CertificateArn DistributionDomainName DistributionHostedZoneId"
+    spelled = only(recorded({**found, "tags": None}, rename=first_capital), members)
+    if "EndpointConfiguration" in spelled:
+        spelled["EndpointConfiguration"] = {"Types": types}
+    return recording.item(
+        DOMAIN_NAME,
+        name,
+        {**spelled, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]},
+        arn=base_arn + name,
+        name=name,
+        tags=tags,
+        zone="Regional",
+        created=None,  # the API does not give it
+    )
 
 
 def _stage(recording: Recording, api_arn: str, api_name: str, stage: dict[str, Any]) -> dict[str, Any]:

@@ -248,6 +248,7 @@ class _Workload:
             DBClusterParameterGroupName="payments",
             DBClusterIdentifier="payments",
             Engine="aurora-postgresql",
+            EngineVersion="16.4",
             MasterUsername="administrator",
             ManageMasterUserPassword=True,
             StorageEncrypted=True,

@@ -11,7 +11,6 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from PCI_REPOSITORY_SCANNED import PciRepositoryScanned, RegistryScanningConfiguration, RepositoryParameters
 from pci_config.image_scanning import filter_matches, registry_scanning
 from pci_config.rule import (
     COMPLIANT,
@@ -25,6 +24,7 @@ from pci_config.rule import (
     StatedFacts,
 )
 from pci_config.settings import Settings
+from PCI_REPOSITORY_SCANNED import PciRepositoryScanned, RegistryScanningConfiguration, RepositoryParameters
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SCOPE = Scope("123456789012", "eu-west-1", NOW, Settings())

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from pci_config.image_facts import ImagesInUse, ScansOfImage, UsedImage
 from pci_config.image_scan import ScanDemands, reference, scan_faults, short
-from pci_config.rule import Facts, Finding, PciRule, about, compliant, counted, integer, non_compliant
+from pci_config.rule import Facts, Finding, PciRule, RuleInputError, about, compliant, counted, integer, non_compliant
 
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 SUFFIX = " [PCI 6.3.3, 11.3.1]"
@@ -51,7 +51,8 @@ class PciRunningImageScanned(PciRule):
     lookups = (ImagesInUse, ScansOfImage)
 
     def decide_account(self, parameters: RunningImageParameters, facts: Facts) -> Sequence[Finding]:
-        used = sorted(facts.get(ImagesInUse), key=lambda image: image.task_definition)
+        in_use = facts.get(ImagesInUse)
+        used = sorted(in_use, key=lambda image: image.task_definition)
         return [
             about(definition_verdict(list(images), parameters, facts), TASK_DEFINITION, arn)
             for arn, images in groupby(used, key=lambda image: image.task_definition)
@@ -73,9 +74,12 @@ def image_faults(image: UsedImage, parameters: RunningImageParameters, facts: Fa
     if image.digest:
         found = found.with_digest(image.digest)
     place = f"container {image.container}: image {found}"
-    result = facts.get(ScansOfImage, found.registry, found.region, found.repository, found.wanted, image.architecture)
-    if result.fault:
-        return [f"{place} {result.fault}"]
+    try:
+        result = facts.get(ScansOfImage, found.registry, found.region, found.repository, found.wanted, image.architecture)
+    except RuleInputError as error:  # one image that cannot be read does not keep the others from being judged
+        return [f"{place}: {error}"]
+    if result.fault or not result.scans:
+        return [f"{place} {result.fault or 'has no scan'}"]
     demands = ScanDemands(parameters.max_scan_age_hours, parameters.max_finding_age_days, parameters.max_other_finding_age_days)
     return [f"{place}: {fault}" for scan in result.scans for fault in scan_faults(scan, facts.scope.now, demands)]
 

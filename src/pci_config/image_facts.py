@@ -138,7 +138,7 @@ def _described(ecr: Any, place: Mapping[str, str], wanted: Sequence[str]) -> Ite
 
 
 def _members(ecr: Any, place: Mapping[str, str], digest: str, architecture: str) -> list[str]:
-    """Digests of the images of an index: those of the architecture, or all when it has none of it. Attestations are no images."""
+    """Digests of the images of an index: those of the architecture, or all when it has none of it. Attestations are none."""
     reply = ecr.batch_get_image(**place, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=list(INDEX_TYPES))
     with reading(f"the index {place['repositoryName']}@{digest}"):
         entries = json.loads(reply["images"][0]["imageManifest"])["manifests"]

@@ -1,7 +1,7 @@
 """What the scan of a container image says, and whether it is recent and clean enough.
 
-Sources: Amazon ECR API reference (DescribeImageScanFindings, ScanStatus, EnhancedImageScanFinding) and user guide, image scanning
-and its troubleshooting page; image references as the ECR user guide writes them. Standard library only.
+Sources: Amazon ECR API reference (DescribeImageScanFindings, ScanStatus, EnhancedImageScanFinding) and user guide, image
+scanning and its troubleshooting page; image references as the ECR user guide writes them. Standard library only.
 
 Basic findings do not say since when they are known. Such a finding is counted from the push of the image: it cannot be older
 there, so this may call a finding overdue too early and never too late.

@@ -50,7 +50,8 @@ READ_BY_RULES = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ["configuration.type", "configuration.scheme", "supplementaryConfiguration.LoadBalancerAttributes[].key", "supplementaryConfiguration.LoadBalancerAttributes[].value"],
     "AWS::ElasticLoadBalancingV2::Listener": ["configuration.ListenerArn", "configuration.LoadBalancerArn", "configuration.Protocol", "configuration.Port", "configuration.DefaultActions[].Type"],
     "AWS::ElasticLoadBalancing::LoadBalancer": ["configuration.listenerDescriptions[].listener.protocol", "configuration.listenerDescriptions[].listener.loadBalancerPort", "supplementaryConfiguration.LoadBalancerAttributes.accessLog.enabled"],
-    "AWS::S3::Bucket": ["supplementaryConfiguration.BucketVersioningConfiguration.status", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].status", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].filter.predicate.prefix", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].expirationInDays", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].transitions[].storageClass"],
+    "AWS::S3::Bucket": ["supplementaryConfiguration.BucketVersioningConfiguration.status", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].status", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].filter.predicate.prefix", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].expirationInDays", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].transitions[].storageClass", "supplementaryConfiguration.ObjectLockConfiguration.rule.defaultRetention.mode", "supplementaryConfiguration.ObjectLockConfiguration.rule.defaultRetention.days", "supplementaryConfiguration.BucketPolicy.policyText", "supplementaryConfiguration.AccessControlList", "supplementaryConfiguration.PublicAccessBlockConfiguration.restrictPublicBuckets", "supplementaryConfiguration.ServerSideEncryptionConfiguration.rules[].applyServerSideEncryptionByDefault.sseAlgorithm"],
+    "AWS::ECR::Repository": ["configuration.RepositoryName", "configuration.ImageTagMutability", "configuration.ImageScanningConfiguration.ScanOnPush"],
     "AWS::CloudTrail::Trail": ["configuration.trailARN", "configuration.s3BucketName", "configuration.homeRegion", "configuration.isOrganizationTrail", "configuration.isMultiRegionTrail", "configuration.logFileValidationEnabled", "configuration.includeGlobalServiceEvents"],
 }  # fmt: skip
 
@@ -81,6 +82,7 @@ NOT_IN_THE_SAMPLE = {
     "AWS::CloudFront::Distribution": ".activeTrusted .distributionConfig",
     "AWS::ElasticLoadBalancingV2::Listener": ".DefaultActions[].RedirectConfig",
     "AWS::RDS::DBCluster": ".publiclyAccessible",
+    "AWS::S3::Bucket": ".BucketTaggingConfiguration.tagSets[].tags.",  # keys are the user's own
 }
 
 

@@ -55,6 +55,11 @@ DECIDING = {
         "configuration.logFileValidationEnabled",
         "configuration.kmsKeyId",
     ],
+    "PCI_ARCHIVE_PROTECTED": ["supplementaryConfiguration", "supplementaryConfiguration.ObjectLockConfiguration"],
+    "PCI_BUCKET_LOG_DELIVERED": ["supplementaryConfiguration"],
+    "PCI_CDN_LOG_DELIVERED": ["configuration", "configuration.distributionConfig.logging"],
+    "PCI_TASK_LOG_DELIVERED": ["configuration", "configuration.ContainerDefinitions"],
+    "PCI_REPOSITORY_SCANNED": ["configuration", "configuration.ImageTagMutability"],
     "PCI_ARCHIVE_LIFECYCLE": ["supplementaryConfiguration", "supplementaryConfiguration.BucketLifecycleConfiguration"],
 }
 
@@ -107,7 +112,7 @@ def test_any_mutation_gives_a_verdict_or_a_known_error_through_the_engine(data: 
     ("rule_id", "item"), CASES, ids=lambda value: value if isinstance(value, str) else value["resourceType"]
 )
 def test_without_what_decides_nothing_is_compliant(rule_id: str, item: dict[str, Any]) -> None:
-    if rule_id == "PCI_ARCHIVE_LIFECYCLE":
+    if rule_id.startswith("PCI_ARCHIVE_"):
         item = {**item, "tags": {"pci:log-archive": "true"}}
     checked = 0
     for path in DECIDING[rule_id]:

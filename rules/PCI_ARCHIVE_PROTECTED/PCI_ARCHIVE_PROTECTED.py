@@ -60,7 +60,8 @@ Gap = tuple[str, str]  # what is wrong, and the requirement that wants it otherw
 @dataclass(frozen=True, slots=True)
 class ArchiveParameters:
     """`unlocked_buckets`: those that AWS Config or S3 server access logs deliver to, which Object Lock would stop.
-    `organization_ids`: when empty, AWS is asked. `log_services`: service principals that may write."""
+    `organization_ids`: when empty, AWS is asked. `more_log_services`: service principals
+    that may write besides AWS's own log services."""
 
     retention_mode: str = choice("GOVERNANCE", ("GOVERNANCE", "COMPLIANCE"))
     retention_days: int = integer(365, 365, 36500)
@@ -68,8 +69,8 @@ class ArchiveParameters:
         pattern=r"[a-z0-9.*?-]{3,63}", expected="bucket names or patterns, separated by commas"
     )
     organization_ids: tuple[str, ...] = words(pattern=r"o-[a-z0-9]{10,32}", expected="organization ids, separated by commas")
-    log_services: tuple[str, ...] = words(
-        LOG_SERVICES, r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", "service principals, separated by commas"
+    more_log_services: tuple[str, ...] = words(
+        pattern=r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", expected="service principals, separated by commas"
     )
 
 
@@ -233,7 +234,7 @@ def policy_gaps(item: Item, parameters: ArchiveParameters, facts: Facts) -> list
     if not organizations and names_organization(policy):
         own = facts.get(OwnOrganization)
         organizations = frozenset({own} if own else ())
-    owners = Owners(account, accounts | {account}, organizations, parameters.log_services)
+    owners = Owners(account, accounts | {account}, organizations, (*LOG_SERVICES, *parameters.more_log_services))
     return [
         *((told, "10.3.2") for told in changers(policy, places, owners)),
         *((told, "10.3.2") for told in writers(policy, places, owners)),

@@ -274,15 +274,17 @@ class WritersTest(Table):
         self.check(
             {
                 "anyone": allow("*", "s3:PutObject"),
-                "another organization": allow("*", "s3:PutObject", StringEquals={"aws:PrincipalOrgID": OTHER_ORGANIZATION}),
-                "a likely organization": allow("*", "s3:PutObject", StringLike={"aws:PrincipalOrgID": "o-*"}),
                 "if it has the key": allow("*", "s3:PutObject", StringEqualsIfExists={"aws:PrincipalOrgID": OWN_ORGANIZATION}),
-                "either organization": allow(
-                    "*", "s3:PutObject", StringEquals={"aws:PrincipalOrgID": [OWN_ORGANIZATION, OTHER_ORGANIZATION]}
-                ),
             },
             "everyone may s3:PutObject",
         )
+        for organizations, told in (
+            (OTHER_ORGANIZATION, OTHER_ORGANIZATION),
+            ("o-*", "o-*"),
+            ([OWN_ORGANIZATION, OTHER_ORGANIZATION], f"{OWN_ORGANIZATION} or {OTHER_ORGANIZATION}"),
+        ):
+            statement = allow("*", "s3:PutObject", StringLike={"aws:PrincipalOrgID": organizations})
+            self.check({told: statement}, f"everyone in {told} may s3:PutObject")
         self.check(
             {
                 "without condition": allow({"Service": "delivery.logs.amazonaws.com"}, "s3:PutObject"),
@@ -327,16 +329,14 @@ class WritersTest(Table):
     def test_the_services_are_a_parameter(self) -> None:
         statement = allow({"Service": "ssm.amazonaws.com"}, "s3:PutObject", StringEquals={"aws:SourceAccount": MEMBER})
         self.bad(with_policy(TLS_ONLY, statement), "ssm.amazonaws.com may")
-        self.good(with_policy(TLS_ONLY, statement), ArchiveParameters(log_services=("ssm.amazonaws.com",)))
-        self.bad(
-            with_policy(TLS_ONLY, TRAIL), "cloudtrail.amazonaws.com may", ArchiveParameters(log_services=("ssm.amazonaws.com",))
-        )
+        self.good(with_policy(TLS_ONLY, statement), ArchiveParameters(more_log_services=("ssm.amazonaws.com",)))
+        self.good(with_policy(TLS_ONLY, TRAIL), ArchiveParameters(more_log_services=("ssm.amazonaws.com",)))
 
     def test_which_organization_is_the_own(self) -> None:
         item = with_policy(TLS_ONLY, allow("*", "s3:PutObject", StringEquals={"aws:PrincipalOrgID": OTHER_ORGANIZATION}))
         self.good(item, ArchiveParameters(organization_ids=(OTHER_ORGANIZATION,)))
         self.good(item, organization=OTHER_ORGANIZATION)
-        self.bad(item, "everyone may", organization=None)
+        self.bad(item, f"everyone in {OTHER_ORGANIZATION} may", organization=None)
         with self.assertRaises(NotAssessed):
             judged(item, organization=NotAssessed("not recorded"))
 
@@ -588,7 +588,7 @@ class ParametersTest(unittest.TestCase):
         rule = PciArchiveProtected()
         raw = {
             "RetentionMode": "COMPLIANCE", "RetentionDays": "3650", "UnlockedBuckets": "a-config-*", "OrganizationIds": "o-abcdefghij",
-            "LogServices": "ssm.amazonaws.com",
+            "MoreLogServices": "ssm.amazonaws.com",
         }  # fmt: skip
         self.assertEqual(
             rule.evaluate_parameters(raw),
@@ -599,7 +599,7 @@ class ParametersTest(unittest.TestCase):
             {"RetentionDays": "36501"},
             {"RetentionMode": "NONE"},
             {"OrganizationIds": "o-*"},
-            {"LogServices": "*.amazonaws.com"},
+            {"MoreLogServices": "*.amazonaws.com"},
             {"UnlockedBuckets": "A"},
             {"Days": "365"},
         ):

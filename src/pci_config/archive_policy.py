@@ -156,10 +156,15 @@ def _told(openings: Iterable[Opening]) -> list[str]:
     """One text for each principal, with the first of its actions and how many more."""
     actions: dict[str, list[str]] = {}
     for opening in openings:
-        listed = actions.setdefault(str(opening.principal), [])
+        listed = actions.setdefault(_who(opening), [])
         if opening.action not in listed:
             listed.append(opening.action)
     return [
         f"{who} may {listed[0]}" + (f" and {len(listed) - 1} more" if len(listed) > 1 else "")
         for who, listed in actions.items()
     ]
+
+
+def _who(opening: Opening) -> str:
+    limits = opening.statement.demanded("aws:PrincipalOrgID") if opening.principal.entity == "anyone" else None
+    return f"{opening.principal} in {' or '.join(limits)}" if limits else str(opening.principal)

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pci_config.archive_bucket import bucket_tags
 from pci_config.rule import (
     Clients,
     Facts,
@@ -18,11 +19,11 @@ from pci_config.rule import (
     PciRule,
     Scope,
     compliant,
+    counted,
     non_compliant,
     not_applicable,
     optional,
     required,
-    tags_of,
     words,
 )
 from pci_config.trail import selector_gaps, status_gaps
@@ -41,7 +42,7 @@ class BucketLogParameters:
 
 
 class ObjectEventTrails(Lookup[Sequence[Mapping[str, Any]]]):
-    """Trails that act here and whose event selectors can be read: name, status and selectors. Not recorded."""
+    """Trails that act here and whose event selectors can be read: name, bucket, status, selectors. Not recorded."""
 
     actions = ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
 
@@ -58,7 +59,8 @@ class ObjectEventTrails(Lookup[Sequence[Mapping[str, Any]]]):
                 if foreign and error.response["Error"]["Code"] in ("AccessDeniedException", "TrailNotFoundException"):
                     continue  # an organization trail's selectors may be readable in its own account only
                 raise
-            found.append({"name": trail["Name"], "status": cloudtrail.get_trail_status(Name=arn), "selectors": selectors})
+            status = cloudtrail.get_trail_status(Name=arn)
+            found.append({"name": trail["Name"], "bucket": trail["S3BucketName"], "status": status, "selectors": selectors})
         return found
 
 
@@ -70,7 +72,9 @@ class PciBucketLogDelivered(PciRule):
 
     | bucket | verdict |
     |---|---|
-    | tagged pci:scope cde or named in CdeBuckets, with data events (read and write) or server access logs | compliant |
+    | tagged pci:scope cde or named in CdeBuckets, with server access logs | compliant |
+    | the same with data events, read and write, of a trail that delivers to the archive | compliant |
+    | the same with data events of trails that deliver elsewhere | non-compliant, names the bucket |
     | the same without either | non-compliant |
     | an archive bucket | not applicable: PCI_TRAIL_DELIVERED judges its object events |
     | any other | not applicable |
@@ -79,24 +83,33 @@ class PciBucketLogDelivered(PciRule):
     resource_types = (BUCKET,)
     parameters = BucketLogParameters
     lookups = (ObjectEventTrails,)
+    sweeps = True  # trails change without a change of the bucket
 
     def decide(self, item: Item, parameters: BucketLogParameters, facts: Facts) -> Finding:
         name = required(item, "resourceId", str)
         if facts.scope.settings.is_archive_bucket(name):
             return not_applicable("an archive bucket: PCI_TRAIL_DELIVERED judges its object events")
         named = any(fnmatch.fnmatchcase(name, pattern) for pattern in parameters.cde_buckets)
-        if not named and tags_of(item).get(SCOPE_TAG) != "cde":
+        if not named and bucket_tags(item).get(SCOPE_TAG) != "cde":
             return not_applicable(f"holds no card data: it has no tag {SCOPE_TAG} cde and CdeBuckets does not name it")
         required(item, "supplementaryConfiguration", Mapping)
         logging = optional(item, "supplementaryConfiguration.BucketLoggingConfiguration", Mapping, {})
         target = optional(logging, "destinationBucketName", str, "")
         if target:
             return compliant(f"server access logs go to {target}")
+        astray = []
         for trail in facts.get(ObjectEventTrails):
             # management events are PCI_TRAIL_DELIVERED's business: only what is said of this bucket counts here
             missed = [gap for gap in selector_gaps(trail["selectors"], [name]) if gap.startswith("misses object events")]
-            if not missed and not status_gaps(trail["status"]):
+            if missed or status_gaps(trail["status"]):
+                continue
+            if facts.scope.settings.is_archive_bucket(trail["bucket"]):
                 return compliant(f"trail {trail['name']} records its object events")
+            astray.append(
+                f"trail {trail['name']} records its object events, but delivers to {trail['bucket']}, not to the archive"
+            )
+        if astray:
+            return non_compliant(counted(astray, "trail", SUFFIX))
         return non_compliant(
             f"no server access logs, and no trail whose selectors can be read here records object events of {name}{SUFFIX}"
         )

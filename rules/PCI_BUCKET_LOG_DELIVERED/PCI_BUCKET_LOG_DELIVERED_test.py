@@ -71,10 +71,12 @@ def bucket(name: str = NAME, target: Any = None, **tags: str) -> dict[str, Any]:
     return item
 
 
-def trail(arn_prefix: str = "arn:aws:s3:::card-data/", kind: str = "All", **status: Any) -> dict[str, Any]:
+def trail(
+    arn_prefix: str = "arn:aws:s3:::card-data/", kind: str = "All", to: str = "card-issuer-log-archive-trail", **status: Any
+) -> dict[str, Any]:
     data = {"Type": "AWS::S3::Object", "Values": [arn_prefix]}
     selector = {"ReadWriteType": kind, "IncludeManagementEvents": True, "DataResources": [data]}
-    return {"name": "trail", "status": LOGGING | status, "selectors": {"EventSelectors": [selector]}}
+    return {"name": "trail", "bucket": to, "status": LOGGING | status, "selectors": {"EventSelectors": [selector]}}
 
 
 def judged(item: dict[str, Any], *trails: dict[str, Any], cde_buckets: tuple[str, ...] = ()) -> Finding:
@@ -96,6 +98,9 @@ class DecisionTableTest(unittest.TestCase):
             (bucket(**tagged), (trail(IsLogging=False),), NON_COMPLIANT, "object events"),
             (bucket(**tagged), (trail(LatestDeliveryError="AccessDenied"),), NON_COMPLIANT, "object events"),
             (bucket(**tagged), (trail(IsLogging=False), trail()), COMPLIANT, "trail trail"),
+            (bucket(**tagged), (trail(to="team"), trail()), COMPLIANT, "trail trail"),
+            (bucket(**tagged), (trail(to="team"),), NON_COMPLIANT, "but delivers to team, not to the archive [PCI 10.2.1.1]"),
+            (bucket(**tagged), (trail(to="a"), trail(to="b")), NON_COMPLIANT, "2 trails; first: trail trail records"),
         ):
             with self.subTest(words=words, trails=trails):
                 finding = judged(item, *trails)
@@ -114,6 +119,14 @@ class DecisionTableTest(unittest.TestCase):
         ):
             with self.subTest(tags=item["tags"], named=named):
                 self.assertEqual(judged(item, cde_buckets=named).compliance, compliance)
+
+    def test_a_swept_item_has_its_tags_in_the_tagging_configuration(self) -> None:
+        item = bucket() | {"tags": {}}
+        item["supplementaryConfiguration"]["BucketTaggingConfiguration"] = {"tagSets": [{"tags": {"pci:scope": "cde"}}]}
+        self.assertEqual(judged(item).compliance, NON_COMPLIANT)
+        item["supplementaryConfiguration"]["BucketTaggingConfiguration"] = {"tagSets": [{"tags": {"pci:scope": "out"}}]}
+        self.assertEqual(judged(item).compliance, NOT_APPLICABLE)
+        self.assertTrue(PciBucketLogDelivered.sweeps)
 
     def test_a_bucket_whose_logging_was_never_set(self) -> None:
         item = bucket(pci_scope="cde")
@@ -148,5 +161,5 @@ class DecisionTableTest(unittest.TestCase):
         self.assertEqual(ObjectEventTrails.live(Clients(), scope()), [])
         cloudtrail.create_trail(Name="own", S3BucketName="trail-logs")
         (found,) = ObjectEventTrails.live(Clients(), scope())
-        self.assertEqual((found["name"], found["status"]["IsLogging"]), ("own", False))
+        self.assertEqual((found["name"], found["bucket"], found["status"]["IsLogging"]), ("own", "trail-logs", False))
         self.assertIn("EventSelectors", found["selectors"])

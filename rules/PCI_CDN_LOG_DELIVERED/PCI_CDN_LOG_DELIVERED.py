@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ DISTRIBUTION = "AWS::CloudFront::Distribution"
 DELIVERIES_REGION = "us-east-1"  # deliveries of CloudFront are configured there
 ACCESS_LOGS = "ACCESS_LOGS"
 SUFFIX = " [PCI 10.2.1]"
+# The end of a bucket's host name; a bucket's own name may hold ".s3." as well
+_HOST_END = re.compile(r"\.s3(?:[.-][a-z]{2}(?:-[a-z]+)+-[0-9])?\.amazonaws\.com(?:\.cn)?$")
 
 
 class LogDeliveries(Lookup[Sequence[str]]):
@@ -65,7 +68,8 @@ class PciCdnLogDelivered(PciRule):
 
     PCI DSS 4.0.1: 10.2.1. 3.2.1: 10.1, 10.2. Source: CloudFront developer guide, standard logging (legacy: a bucket in the
     item; v2: CloudWatch Logs deliveries in us-east-1, which the item does not show). AWS Config records distributions in
-    us-east-1 only: the rule is part of the regional pack, and in other Regions there is nothing for it to judge.
+    us-east-1 only: the rule is part of the regional pack, and in other Regions there is nothing for it to judge. Legacy logs
+    need a bucket with ACLs, which PCI_ARCHIVE_PROTECTED does not let an archive have: v2 is the way to a protected archive.
 
     | distribution | verdict |
     |---|---|
@@ -87,7 +91,7 @@ class PciCdnLogDelivered(PciRule):
         log = required(item, "configuration.distributionConfig.logging", Mapping)
         with reading("configuration.distributionConfig.logging"):
             if log["enabled"]:
-                routes.append(bucket_route(str(log["bucket"]).split(".s3.", 1)[0], facts.scope.settings))
+                routes.append(bucket_route(_HOST_END.sub("", str(log["bucket"])), facts.scope.settings))
         if not any(way.fault is None for way in routes):
             place, surroundings = place_of(facts, DELIVERIES_REGION), LookedUp(facts, DELIVERIES_REGION)
             arn = optional(item, "configuration.arn", str, "") or required(item, "ARN", str)

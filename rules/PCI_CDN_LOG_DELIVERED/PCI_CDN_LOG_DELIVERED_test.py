@@ -61,6 +61,7 @@ def scope(settings: Settings = ARCHIVE, region: str = REGION) -> Scope:
 
 
 EAST = "us-east-1"
+EXACT = Settings(archive_account="300000000003", archive_buckets=("card-issuer-log-archive-x",))
 
 
 def distribution(on: Any = True, **log: Any) -> dict[str, Any]:
@@ -116,6 +117,23 @@ class DecisionTableTest(unittest.TestCase):
                 finding = judged(distribution(**log), *destinations)
                 self.assertEqual(finding.compliance, compliance)
                 self.assertIn(words, finding.annotation)
+
+    def test_the_bucket_is_the_whole_name_before_the_host(self) -> None:
+        for host, told in (
+            ("card-issuer-log-archive-x.s3.team.s3.amazonaws.com", None),
+            ("card-issuer-log-archive-x.s3.s3.amazonaws.com", "s3://card-issuer-log-archive-x.s3: is not"),
+            ("team.card-issuer-log-archive-x.s3.amazonaws.com", "s3://team.card-issuer-log-archive-x: is not"),
+            ("team.s3-eu-west-1.amazonaws.com", "s3://team: is not"),
+            ("team.s3.cn-north-1.amazonaws.com.cn", "s3://team: is not"),
+            ("card-issuer-log-archive-x.example.com", None),
+        ):
+            with self.subTest(host):
+                item = distribution(enabled=True, bucket=host)
+                finding = PciCdnLogDelivered(EXACT).decide(
+                    item, None, StatedFacts(scope(EXACT), {(LogDeliveries, item["ARN"]): []})
+                )
+                self.assertEqual(finding.compliance, NON_COMPLIANT)
+                self.assertIn(told or "is not the archive", finding.annotation)
 
     def test_a_disabled_distribution_serves_nothing(self) -> None:
         self.assertEqual(judged(distribution(on=False)).compliance, NOT_APPLICABLE)

@@ -28,6 +28,7 @@ from pci_config.rule import (
 
 TASK_DEFINITION, SERVICE = "AWS::ECS::TaskDefinition", "AWS::ECS::Service"
 SERVICES_PER_CALL, TASKS_PER_CALL = 10, 100  # DescribeServices, DescribeTasks, Amazon ECS API reference
+FIRELENS_FILTERS = ("include-pattern", "exclude-pattern")  # Amazon ECS developer guide, filtering logs
 SUFFIX = " [PCI 10.2.1]"
 
 
@@ -45,7 +46,8 @@ class TaskDefinitionsInUse(Lookup[frozenset[str]]):
             services = _listed(ecs, "list_services", "serviceArns", cluster=cluster)
             for start in range(0, len(services), SERVICES_PER_CALL):
                 some = services[start : start + SERVICES_PER_CALL]
-                used |= {s["taskDefinition"] for s in ecs.describe_services(cluster=cluster, services=some)["services"]}
+                for service in ecs.describe_services(cluster=cluster, services=some)["services"]:
+                    used |= wanted_definitions(service)
             tasks = _listed(ecs, "list_tasks", "taskArns", cluster=cluster)
             for start in range(0, len(tasks), TASKS_PER_CALL):
                 some = tasks[start : start + TASKS_PER_CALL]
@@ -56,7 +58,13 @@ class TaskDefinitionsInUse(Lookup[frozenset[str]]):
     def recorded(cls, items: ItemIndex, scope: Scope, *key: str) -> frozenset[str]:
         """Services only: tasks are not recorded, so a definition that only a task runs counts as unused."""
         services = items.find(SERVICE, scope.account_id, scope.region)
-        return frozenset(required(item, "configuration.TaskDefinition", str) for item in services)
+        return frozenset(optional(item, "configuration.TaskDefinition", str, "") for item in services) - {""}
+
+
+def wanted_definitions(service: Mapping[str, Any]) -> set[str]:
+    """A service that an external controller deploys has none of its own, but those of its task sets."""
+    parts = [service, *(service.get("taskSets") or ())]
+    return {part["taskDefinition"] for part in parts if part.get("taskDefinition")}
 
 
 def _listed(ecs: Any, operation: str, member: str, **parameters: Any) -> list[str]:
@@ -74,6 +82,7 @@ class PciTaskLogDelivered(PciRule):
     | every essential container logs on a way that ends in the archive | compliant |
     | a container without log configuration, or with a driver whose way cannot be followed | non-compliant |
     | a way that ends elsewhere | non-compliant, shows the way |
+    | FireLens filters what it sends (include-pattern, exclude-pattern) | non-compliant |
     | inactive, or wanted by no service and run by no task | not applicable |
 
     The log router itself is left out: its own output is not the application's log. An essential container is one that does not
@@ -120,6 +129,9 @@ def log_route(configuration: Mapping[str, Any], facts: Facts) -> Route:
 
 
 def _firelens(options: Mapping[str, str], facts: Facts) -> Route:
+    filters = [name for name in FIRELENS_FILTERS if options.get(name)]
+    if filters:
+        return Route(("FireLens",), f"drops part of the log by {' and '.join(filters)}")
     output, region = options.get("Name"), options.get("region") or facts.scope.region
     if output in ("firehose", "kinesis_firehose"):
         name = options.get("delivery_stream") or ""

@@ -25,7 +25,7 @@ from pci_config.rule import (
     StatedFacts,
 )
 from pci_config.settings import Settings
-from PCI_TASK_LOG_DELIVERED import PciTaskLogDelivered, TaskDefinitionsInUse
+from PCI_TASK_LOG_DELIVERED import PciTaskLogDelivered, TaskDefinitionsInUse, wanted_definitions
 
 # Members whose absence means fine, and why (tests/property/test_every_rule.py)
 ABSENT_IS_FINE = {
@@ -133,6 +133,21 @@ class DecisionTableTest(unittest.TestCase):
                 self.assertEqual(finding.compliance, compliance, finding.annotation)
                 self.assertIn(words, finding.annotation)
 
+    def test_filters_drop_part_of_the_log(self) -> None:
+        to_archive = {"Name": "firehose", "delivery_stream": "good"}
+        for filters, words in (
+            ({"exclude-pattern": "^card"}, "app -> FireLens: drops part of the log by exclude-pattern"),
+            ({"include-pattern": "error"}, "drops part of the log by include-pattern"),
+            ({"include-pattern": "a", "exclude-pattern": "b"}, "by include-pattern and exclude-pattern"),
+        ):
+            with self.subTest(words):
+                finding = judged(definition(container("app", "awsfirelens", **to_archive, **filters)))
+                self.assertEqual(finding.compliance, NON_COMPLIANT)
+                self.assertIn(words, finding.annotation)
+        self.assertEqual(
+            judged(definition(container("app", "awsfirelens", **to_archive, **{"include-pattern": ""}))).compliance, COMPLIANT
+        )
+
     def test_every_essential_container_counts(self) -> None:
         good, bad = container("app", "awslogs", **SENT), container("sidecar", "awslogs", **KEPT)
         self.assertEqual(judged(definition(good, bad)).compliance, NON_COMPLIANT)
@@ -182,6 +197,13 @@ class InUseTest(unittest.TestCase):
         self.assertEqual(found, {service["configuration"]["TaskDefinition"]})
         with self.assertRaises(NotAssessed):
             TaskDefinitionsInUse.recorded(NoItems(), scope())
+        del service["configuration"]["TaskDefinition"]
+        self.assertEqual(TaskDefinitionsInUse.recorded(Items(service), scope()), frozenset())
+
+    def test_services_of_an_external_controller_want_those_of_their_task_sets(self) -> None:
+        self.assertEqual(wanted_definitions({"taskDefinition": "a"}), {"a"})
+        self.assertEqual(wanted_definitions({"taskSets": [{"taskDefinition": "b"}, {"taskDefinition": "c"}]}), {"b", "c"})
+        self.assertEqual(wanted_definitions({"taskDefinition": None, "taskSets": None}), set())
 
     @mock_aws
     def test_live(self) -> None:

@@ -438,9 +438,11 @@ def optional(item: Item, path: str, kind: type[T], default: T) -> T:
 
 @contextmanager
 def reading(where: str) -> Iterator[None]:
-    """Turns the errors of reading an unexpected shape into RuleInputError naming the place."""
+    """Turns the errors of reading an unexpected shape into RuleInputError; it and those raised inside name the place."""
     try:
         yield
+    except RuleInputError as error:
+        raise RuleInputError(f"{where}: {error}") from None
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise RuleInputError(f"{where} has an unexpected shape ({type(error).__name__}: {error})") from None
 

@@ -26,14 +26,7 @@ from pci_config.exceptions_use import entries_of_assessment
 from pci_config.rdk_json import RdkJson
 from pci_config.report import html
 from pci_config.report.json_report import render_json
-from pci_config.sandbox import (
-    aggregator_service,
-    apigateway_service,
-    cloudtrail_service,
-    config_service,
-    logs_service,
-    ssm_service,
-)
+from pci_config.sandbox import config_service, services
 from pci_config.sandbox.demo_exceptions import write_register
 from pci_config.sandbox.deployment import deploy
 from pci_config.sandbox.organization import Issuer, build_issuer
@@ -67,12 +60,7 @@ class Demo:
         self.catalogue = Catalogue.load(root)
         self.issuer: Issuer | None = None
         self._recorders: dict[tuple[str, str], Recorder] = defaultdict(Recorder)
-        config_service.install()
-        aggregator_service.install()
-        apigateway_service.install()
-        cloudtrail_service.install()
-        logs_service.install()
-        ssm_service.install(server.session_for_role)
+        services.install(server)
 
     @property
     def places(self) -> list[tuple[str, str]]:

@@ -14,6 +14,8 @@ import rdklib
 from pci_config.catalogue import PACKAGE, Catalogue
 from pci_config.documents import imported_modules
 from pci_config.rdk_json import RdkJson
+from pci_config.recorded_types import FILE_NAME
+from pci_config.recording_needs import needs
 
 ENTRY_MODULE = "evaluator"
 OLDEST_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format knows no earlier one
@@ -52,6 +54,7 @@ def _files(catalogue: Catalogue, rdk_json: RdkJson) -> Iterator[tuple[str, bytes
         yield f"rdklib/{path.relative_to(library).as_posix()}", path.read_bytes()
     settings = {key: value for key, value in rdk_json.document.items() if key != "$schema"}
     yield "settings.json", json.dumps(settings, indent=1, sort_keys=True).encode()
+    yield FILE_NAME, json.dumps({name: need.document() for name, need in needs(catalogue).items()}, indent=1).encode()
     yield (
         "bundle.json",
         json.dumps(

@@ -87,12 +87,13 @@ class RuleEntry:
 
 @dataclass(frozen=True)
 class ManagedRule:
-    """An AWS managed rule of the packs."""
+    """An AWS managed rule of the packs. `change_types`: what it judges on change, and so must be recorded."""
 
     id: str
     region_scope: str
     parameters: Mapping[str, str]
     requirements: Mapping[str, tuple[str, ...]]
+    change_types: tuple[str, ...] = ()
 
     @property
     def config_rule_name(self) -> str:
@@ -222,6 +223,7 @@ def _managed_rules() -> dict[str, ManagedRule]:
             entry["region_scope"],
             MappingProxyType(entry.get("parameters") or {}),
             MappingProxyType({version: tuple(entry["requirements"][version]) for version in VERSIONS}),
+            tuple(entry.get("change_types") or ()),
         )
         for rule_id, entry in document["managed_rules"].items()
     }

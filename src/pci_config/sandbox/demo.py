@@ -27,6 +27,7 @@ from pci_config.sandbox import (
     cloudtrail_service,
     config_service,
     logs_service,
+    ram_service,
     recorder_service,
     securityhub_service,
     ssm_service,
@@ -62,6 +63,7 @@ class Demo:
         config_service.install()
         cloudtrail_service.install()
         logs_service.install()
+        ram_service.install()
         recorder_service.install()
         securityhub_service.install()
         ssm_service.install(server.session_for_role)

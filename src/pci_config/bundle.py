@@ -15,6 +15,8 @@ from pci_config.catalogue import PACKAGE, Catalogue
 from pci_config.documents import imported_modules
 from pci_config.exceptions import ExceptionRegister
 from pci_config.rdk_json import RdkJson
+from pci_config.recorded_types import FILE_NAME
+from pci_config.recording_needs import needs
 
 ENTRY_MODULE = "evaluator"
 NO_EXCEPTIONS = ExceptionRegister()
@@ -56,6 +58,7 @@ def _files(catalogue: Catalogue, rdk_json: RdkJson, exceptions: ExceptionRegiste
     yield "settings.json", json.dumps(settings, indent=1, sort_keys=True).encode()
     # every entry, also one that is over: the bytes must not depend on the day of the build
     yield "exceptions.json", json.dumps(exceptions.as_json(), indent=1, ensure_ascii=False).encode()
+    yield FILE_NAME, json.dumps({name: need.document() for name, need in needs(catalogue).items()}, indent=1).encode()
     yield (
         "bundle.json",
         json.dumps(

@@ -86,7 +86,8 @@ class RuleEntry:
 
 @dataclass(frozen=True)
 class ManagedRule:
-    """An AWS managed rule of the packs. `accepts` maps each parameter that AWS takes to its type."""
+    """An AWS managed rule of the packs. `accepts` maps each parameter that AWS takes to its type; `change_types`: what it judges
+    on change, and so must be recorded."""
 
     id: str
     region_scope: str
@@ -95,6 +96,7 @@ class ManagedRule:
     accepts: Mapping[str, str]
     why_adequate: str
     known_gap: str
+    change_types: tuple[str, ...] = ()
 
     @property
     def config_rule_name(self) -> str:
@@ -240,6 +242,7 @@ def _managed_rules() -> dict[str, ManagedRule]:
             MappingProxyType(entry.get("accepts") or {}),
             entry["why_adequate"],
             entry["known_gap"],
+            tuple(entry.get("change_types") or ()),
         )
         for rule_id, entry in document["managed_rules"].items()
     }

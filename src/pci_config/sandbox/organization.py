@@ -208,7 +208,10 @@ def _trails(server: MotoServer, issuer: Issuer, home: str) -> None:
             {"Name": "archive objects", "FieldSelectors": data},
         ],
     )
-    _bucket(server.clients(development, home).build_client("s3"), "development-team-trail", home)
+    s3 = server.clients(development, home).build_client("s3")
+    _bucket(s3, "development-team-trail", home)
+    connected = {"TagSet": [{"Key": "pci:scope", "Value": "connected"}]}
+    s3.put_bucket_tagging(Bucket="development-team-trail", Tagging=connected)
     own = server.clients(development, home).build_client("cloudtrail")
     own.create_trail(Name="team-trail", S3BucketName="development-team-trail", IsMultiRegionTrail=False)
     own.start_logging(Name="team-trail")

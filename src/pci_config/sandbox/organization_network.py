@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EGRESS, TLS, LOGS = "PCI_SECURITY_GROUP_EGRESS_LIMITED", "PCI_LISTENER_TLS_ONLY", "PCI_LOAD_BALANCER_LOG_DELIVERED"
 CIDRS = {"production": "10.10.0.0/16", "staging": "10.20.0.0/16", "development": "10.30.0.0/16"}
 STRONG_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+IN_SCOPE = [{"Key": "pci:scope", "Value": "cde"}]
 OPEN = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 REDIRECT = {
     "Type": "redirect",
@@ -50,6 +51,7 @@ class _Workload:
         }
         (default,) = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self._vpc]}])["SecurityGroups"]
         ec2.revoke_security_group_egress(GroupId=default["GroupId"], IpPermissions=OPEN)
+        ec2.create_tags(Resources=[default["GroupId"]], Tags=IN_SCOPE)
 
     def _client(self, service: str, region: str | None = None) -> Any:
         return self._clients.build_client(service, region)
@@ -135,13 +137,16 @@ class _Workload:
     def _developers_load_balancers(self) -> None:
         bucket = "development-team-logs"
         self._client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": self._region})
+        self._client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": _tags(**{"pci:scope": "connected"})})
         demo = self._balancer("demo-shop", "application", bucket)
         self._plant(LOGS, demo, "logs go to the team's own bucket: moving them is a human's decision", fixable=False)
         http = self._listener(demo, "HTTP", 80, self._forward(demo))
         self._plant(TLS, http, "HTTP only, no HTTPS listener to redirect to", fixable=False)
         classic = self._client("elb")
         listeners = [{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 8080}]
-        classic.create_load_balancer(LoadBalancerName="legacy-pos", Listeners=listeners, AvailabilityZones=[f"{self._region}a"])
+        classic.create_load_balancer(
+            LoadBalancerName="legacy-pos", Listeners=listeners, AvailabilityZones=[f"{self._region}a"], Tags=IN_SCOPE
+        )
         for group in self._client("ec2").describe_security_groups()["SecurityGroups"]:
             if group["GroupName"].startswith("default_elb"):
                 self._plant(EGRESS, group["GroupId"], "the group that came with the classic load balancer")
@@ -153,7 +158,7 @@ class _Workload:
 
     def _balancer(self, name: str, kind: str, bucket: str | None, scheme: str = "internet-facing") -> str:
         elb = self._client("elbv2")
-        made = elb.create_load_balancer(Name=name, Subnets=self._subnets["dmz"], Type=kind, Scheme=scheme)
+        made = elb.create_load_balancer(Name=name, Subnets=self._subnets["dmz"], Type=kind, Scheme=scheme, Tags=IN_SCOPE)
         arn = str(made["LoadBalancers"][0]["LoadBalancerArn"])
         attributes = {"access_logs.s3.enabled": "true" if bucket else "false", "access_logs.s3.bucket": bucket or ""}
         pairs = [{"Key": key, "Value": value} for key, value in attributes.items() if value]
@@ -197,7 +202,8 @@ class _Workload:
         logging = {"logging": "OVERRIDE", "logConfiguration": {"s3BucketName": f"card-issuer-log-archive-app-{self._region}",
                                                                "s3EncryptionEnabled": True}}  # fmt: skip
         recorded: dict[str, Any] = {"logging": "DEFAULT"} if self._role == "development" else logging
-        ecs.create_cluster(clusterName="payments", configuration={"executeCommandConfiguration": recorded})
+        in_scope = [{"key": "pci:scope", "value": "cde"}]
+        ecs.create_cluster(clusterName="payments", configuration={"executeCommandConfiguration": recorded}, tags=in_scope)
         router = {
             "name": "log_router", "image": f"{self._account}.dkr.ecr.{self._region}.amazonaws.com/fluent-bit:3",
             "essential": True, "memory": 64, "user": "0", "firelensConfiguration": {"type": "fluentbit"},
@@ -225,7 +231,7 @@ class _Workload:
             network = {"subnets": self._subnets["service"], "securityGroups": [group], "assignPublicIp": "DISABLED"}
             ecs.create_service(
                 cluster="payments", serviceName=service, taskDefinition=made, desiredCount=2, launchType="FARGATE",
-                networkConfiguration={"awsvpcConfiguration": network},
+                networkConfiguration={"awsvpcConfiguration": network}, tags=in_scope,
             )  # fmt: skip
 
     def database(self) -> None:
@@ -254,6 +260,7 @@ class _Workload:
             StorageEncrypted=True,
             DBSubnetGroupName="payments",
             EnableCloudwatchLogsExports=["postgresql"],
+            Tags=IN_SCOPE,
         )
 
     def edge(self) -> None:

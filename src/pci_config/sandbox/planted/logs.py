@@ -213,6 +213,7 @@ class _Logs:
             return
         target = f"card-issuer-access-logs-{self._role}"
         s3.create_bucket(Bucket=target, CreateBucketConfiguration=where)
+        s3.put_bucket_tagging(Bucket=target, Tagging={"TagSet": [{"Key": "pci:scope", "Value": "connected"}]})
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "logging.s3.amazonaws.com"},

@@ -115,10 +115,15 @@ class Statement:
         answers += [condition.holds(context) for condition in self.conditions]
         return all_of(answers)
 
+    def demanding(self, key: str) -> tuple[Condition, ...]:
+        """The conditions that insist on the request's key having one of their values; those with the fewest first."""
+        found = [c for c in self.conditions if c.key == key.lower() and c.demands_value]
+        return tuple(sorted(found, key=lambda condition: len(condition.values)))
+
     def demanded(self, key: str) -> tuple[str, ...] | None:
         """The values one of which the request's key must have; None when the statement does not insist on the key."""
-        found = [c.values for c in self.conditions if c.key == key.lower() and c.demands_value]
-        return min(found, key=len) if found else None
+        found = self.demanding(key)
+        return found[0].values if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +144,20 @@ class Opening:
         return self._limited_by("aws:SourceAccount", "aws:SourceArn")
 
     def _limited_by(self, *keys: str) -> frozenset[str] | None:
-        for key in keys:
-            accounts = [account_in(value) for value in self.statement.demanded(key) or ()]
-            if accounts and None not in accounts:
+        for condition in (found for key in keys for found in self.statement.demanding(key)):
+            accounts = [account_in(value, by_parts=condition.operator.startswith("Arn")) for value in condition.values]
+            if None not in accounts:
                 return frozenset(account for account in accounts if account)
         return None
 
 
-def account_in(text: str) -> str | None:
-    """The account of an id or an ARN, which may have wildcards elsewhere: after the account, or as a whole part before it."""
+def account_in(text: str, *, by_parts: bool = True) -> str | None:
+    """The account of an id or an ARN, which may have wildcards after the account; before it only where the operator compares
+    part by part, because a wildcard of StringLike runs on into a resource's name that looks like an account."""
     if _ACCOUNT.fullmatch(text):
         return text
-    found = re.match(r"arn:(?:[a-z-]+|\*):(?:[a-z0-9-]+|\*):(?:[a-z0-9-]*|\*):([0-9]{12}):", text)
-    return found[1] if found else None
+    found = re.match(r"arn:[a-z*-]+:[a-z0-9*-]+:[a-z0-9*-]*:([0-9]{12}):", text)
+    return found[1] if found and (by_parts or "*" not in found[0]) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +244,7 @@ def _statement(found: Any, place: str, principals: str) -> Statement:
     if actions is None:
         raise PolicyError(f"{place}: there is neither Action nor NotAction")
     for action in actions[0]:
-        if not re.fullmatch(r"\*|[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+", action):
+        if not re.fullmatch(r"\*|[A-Za-z0-9*?-]+:[A-Za-z0-9*?-]+", action):
             raise PolicyError(f"{place}: {action!r} is no action")
     named = _either(found, "Principal", place, _principals)
     if (named is None) == (principals == "required") and principals != "either":

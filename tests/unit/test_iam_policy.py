@@ -510,7 +510,7 @@ class TestAccounts:
     )
     def test_of_everyone_limited_by_conditions(self, condition: dict[str, Any], accounts: set[str] | None) -> None:
         (opening,) = policy(statement("*", Condition=condition)).openings("sts:AssumeRole")
-        assert opening.accounts() == (accounts and frozenset(accounts))
+        assert opening.accounts() == (frozenset(accounts) if accounts else None)
 
     @pytest.mark.parametrize(
         ("condition", "accounts"),
@@ -528,7 +528,7 @@ class TestAccounts:
     def test_in_whose_name_a_service_comes(self, condition: dict[str, Any], accounts: set[str] | None) -> None:
         service = {"Service": "logs.amazonaws.com"}
         (opening,) = policy(statement(service, Condition=condition)).openings("sts:AssumeRole")
-        assert opening.source_accounts() == (accounts and frozenset(accounts))
+        assert opening.source_accounts() == (frozenset(accounts) if accounts else None)
 
     def test_named_principals_need_no_condition(self) -> None:
         (opening,) = policy(statement(USER)).openings("sts:AssumeRole")

@@ -156,7 +156,7 @@ def identity_accounts(account: str, settings: Settings, production: tuple[str, .
 def told(judged: Judged) -> str:
     if not judged.trusts:
         return "nobody may assume it"
-    return bounded("trusts " + ", ".join(judged.trusts) + (", people with MFA" if judged.people else ""))
+    return bounded("trusts " + ", ".join(judged.trusts))
 
 
 lambda_handler = PciRoleTrustLimited.as_lambda_handler()

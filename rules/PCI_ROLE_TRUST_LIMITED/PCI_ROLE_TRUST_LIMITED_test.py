@@ -111,7 +111,7 @@ class PeopleTest(TableCase):
             other = IDENTITY if identity == IDENTITY_PRODUCTION else IDENTITY_PRODUCTION
             with self.subTest(account=account):
                 finding = judged(role(allow(root(identity), **MFA), account=account))
-                self.check(finding, COMPLIANT, f"trusts account {identity}, people with MFA")
+                self.check(finding, COMPLIANT, f"trusts account {identity} with MFA")
                 finding = judged(role(allow(root(other), **MFA), account=account))
                 self.check(finding, NON_COMPLIANT, f"people come from {identity} only")
 
@@ -174,11 +174,11 @@ class PeopleTest(TableCase):
         for name, principal, words in (
             ("unknown", root(STRANGER), f"trusts account {STRANGER}: not an account of the organization"),
             ("a role of it", f"arn:aws:iam::{STRANGER}:role/ci", f"trusts role/ci in {STRANGER}: not an account of"),
-            ("staging", root(STAGING), f"trusts account {STAGING} of the staging account; people come from {IDENTITY_PRODUCTION}"),
-            ("delegated", root(ADMIN), f"trusts account {ADMIN} of the delegated admin account; people come from"),
-            ("a role of staging", f"arn:aws:iam::{STAGING}:role/ci", f"trusts role/ci in {STAGING} of the staging account"),
-            ("the own account", root(PRODUCTION), f"trusts account {PRODUCTION} of its own account; people come from"),
-            ("an own user", f"arn:aws:iam::{PRODUCTION}:user/x", f"trusts user/x in {PRODUCTION} of its own account"),
+            ("staging", root(STAGING), f"trusts account {STAGING} (staging); people come from {IDENTITY_PRODUCTION}"),
+            ("delegated", root(ADMIN), f"trusts account {ADMIN} (delegated admin); people come from"),
+            ("a role of staging", f"arn:aws:iam::{STAGING}:role/ci", f"trusts role/ci in {STAGING} (staging); people come"),
+            ("the own account", root(PRODUCTION), f"trusts account {PRODUCTION} (its own account); people come from"),
+            ("an own user", f"arn:aws:iam::{PRODUCTION}:user/x", f"trusts user/x in {PRODUCTION} (its own account)"),
             ("an own federated user", f"arn:aws:sts::{PRODUCTION}:federated-user/x", "federated-user/x in"),
             ("a deleted one", "AIDAEXAMPLEUSER000001", "trusts AIDAEXAMPLEUSER000001, which no longer exists"),
             ("a canonical user", {"CanonicalUser": "79a59df900b949e55d96"}, "trusts 79a59df900b949e55d96, which is no principal"),
@@ -191,7 +191,7 @@ class PeopleTest(TableCase):
         self.check(judged(role(allow(own))), COMPLIANT, f"trusts {own}")
         self.check(judged(role(allow(session))), COMPLIANT, f"trusts {session}")
         deployer = f"arn:aws:iam::{ADMIN}:role/deployer"
-        self.check(judged(role(allow(deployer))), NON_COMPLIANT, f"trusts role/deployer in {ADMIN} of the delegated admin")
+        self.check(judged(role(allow(deployer))), NON_COMPLIANT, f"trusts role/deployer in {ADMIN} (delegated admin)")
         raw = {"AutomationAccounts": "delegated_admin"}
         self.check(judged(role(allow(deployer)), raw), COMPLIANT, f"trusts {deployer}")
         self.check(judged(role(allow(root(ADMIN))), raw), NON_COMPLIANT, f"account {ADMIN}")
@@ -212,7 +212,7 @@ class PeopleTest(TableCase):
             allow("*"),
         ]
         for count in range(5, 1, -1):
-            first = ["without MFA", "of the staging account", "not an account", "anyone may assume it"][count - 2]
+            first = ["without MFA", "(staging); people", "not an account", "anyone may assume it"][count - 2]
             with self.subTest(count):
                 finding = judged(role(*statements[:count]))
                 self.check(finding, NON_COMPLIANT, first)
@@ -285,7 +285,7 @@ class ServicesTest(TableCase):
 class ProvidersTest(TableCase):
     def test_saml(self) -> None:
         for condition, compliance, words in (
-            ({"StringEquals": {"SAML:aud": SAML_URL}}, COMPLIANT, "trusts corporate, people with MFA"),
+            ({"StringEquals": {"SAML:aud": SAML_URL}}, COMPLIANT, "trusts corporate (MFA is its own)"),
             (
                 {"StringEquals": {"saml:AUD": [SAML_URL, "https://eu-west-1.signin.aws.amazon.com/saml"]}},
                 COMPLIANT,
@@ -393,12 +393,12 @@ class SessionTest(TableCase):
     def test_longest_session(self) -> None:
         item = role(allow(root(IDENTITY_PRODUCTION), **MFA))
         for seconds, compliance, words in (
-            (28800, COMPLIANT, "people with MFA"),
+            (28800, COMPLIANT, "with MFA"),
             (28801, NON_COMPLIANT, "sessions last up to 8 h, expected <= 8 h"),
             (43200, NON_COMPLIANT, "sessions last up to 12 h, expected <= 8 h"),
         ):
             self.check(judged(item, {"MaxSessionHours": "8"}, session=seconds), compliance, words)
-        self.check(judged(item), COMPLIANT, "people with MFA")  # twelve hours is all that IAM knows: nothing to look up
+        self.check(judged(item), COMPLIANT, "with MFA")  # twelve hours is all that IAM knows: nothing to look up
 
     def test_machines_have_no_limit(self) -> None:
         for statement in (service("ec2.amazonaws.com"), allow(f"arn:aws:iam::{PRODUCTION}:role/app")):

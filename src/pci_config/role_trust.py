@@ -65,14 +65,17 @@ def judge_trust(policy: Policy, trusted: Trusted) -> Judged:
             people = people or not own_role
             without_mfa = (principal, opening.statement) in unproven
             ranked += _account_faults(principal, trusted, without_mfa)
+            trusts[_told(principal) + " with MFA" * (not without_mfa)] = None
         elif principal.kind == "Service":
             ranked += [(4, fault) for fault in _service_faults(opening, trusted)]
+            trusts[principal.value] = None
         elif principal.kind == "Federated":
             people = people or opening.action == WITH_SAML
             ranked += [(1, fault) for fault in _provider_faults(opening, trusted)]
+            provider = principal.value.split("/", 1)[-1]
+            trusts[provider + " (MFA is its own)" * (opening.action == WITH_SAML)] = None
         else:
             ranked.append((0, f"trusts {principal}, which is no principal of a role"))
-        trusts[_told(opening)] = None
     faults = dict.fromkeys(fault for _, fault in sorted(ranked, key=lambda entry: entry[0]))
     return Judged(tuple(faults), tuple(trusts), people)
 
@@ -87,10 +90,7 @@ def _usable(opening: Opening) -> bool:
     return opening.action == (WITH_SAML if ":saml-provider/" in principal.value else WITH_TOKEN)
 
 
-def _told(opening: Opening) -> str:
-    principal = opening.principal
-    if principal.kind == "Federated":
-        return principal.value.split("/", 1)[-1]
+def _told(principal: Principal) -> str:
     return f"account {principal}" if principal.entity == "account" else str(principal)
 
 
@@ -109,8 +109,8 @@ def _account_faults(principal: Principal, trusted: Trusted, without_mfa: bool) -
         return
     identity = trusted.identity()
     if account not in identity:
-        where = "its own account" if account == trusted.own else f"the {trusted.known[account]} account"
-        yield 2, f"trusts {_named(principal)} of {where}; people come from {', '.join(sorted(identity))} only"
+        what = "its own account" if account == trusted.own else trusted.known[account]
+        yield 2, f"trusts {_named(principal)} ({what}); people come from {', '.join(sorted(identity))} only"
     elif without_mfa:
         yield (
             3,

@@ -23,7 +23,7 @@ from pci_config.catalogue import Catalogue, RuleEntry
 from pci_config.rdk_json import RdkJson
 from pci_config.report import html
 from pci_config.report.json_report import render_json
-from pci_config.sandbox import cloudtrail_service, config_service, logs_service, ssm_service
+from pci_config.sandbox import cloudtrail_service, config_service, identity_service, logs_service, ssm_service
 from pci_config.sandbox.deployment import deploy
 from pci_config.sandbox.organization import Issuer, build_issuer
 from pci_config.sandbox.recorder import Recorder
@@ -56,6 +56,7 @@ class Demo:
         )
         config_service.install()
         cloudtrail_service.install()
+        identity_service.install()
         logs_service.install()
         ssm_service.install(server.session_for_role)
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from pci_config.access_records import AccessRecord
+from pci_config.sandbox import identity_service
 
 if TYPE_CHECKING:
     from pci_config.rdk_json import RdkJson
     from pci_config.sandbox.organization import Issuer
     from pci_config.sandbox.server import MotoServer
 
+ACCESS, CENTER = "PCI_PRODUCTION_ACCESS_TIMEBOXED", "PCI_IDENTITY_CENTER_FEDERATED"
 TRUST, USERS = "PCI_ROLE_TRUST_LIMITED", "PCI_USER_ONLY_IN_IDENTITY_ACCOUNT"
 WITH_MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+ACCESS_GROUP, RECORD_TABLE = "production-access-operators", "production-access"
+HOUR = 3600
 GITHUB = "token.actions.githubusercontent.com"
 
 
@@ -20,6 +27,8 @@ def build(server: MotoServer, issuer: Issuer, rdk_json: RdkJson) -> None:
     for role in ("production", "staging", "development"):
         _Workload(server, issuer, role, home).roles()
     _service_user(server, issuer, home)
+    _production_access(server, issuer, home)
+    _identity_center(server, issuer, home)
 
 
 class _Workload:
@@ -71,3 +80,53 @@ def _service_user(server: MotoServer, issuer: Issuer, home: str) -> None:
         if role == "staging":
             iam.create_access_key(UserName=name)
             issuer.plant(role, home, USERS, user_id, "long-lived keys outside the identity accounts", False)
+
+
+def _production_access(server: MotoServer, issuer: Issuer, home: str) -> None:
+    """Who may be in production just now: one rightly, one since yesterday, one by own approval, one past the group."""
+    clients = server.clients(issuer.accounts["identity_production"], home)
+    iam = clients.build_client("iam")
+    administrator = f"arn:aws:iam::{issuer.accounts['production']}:role/administrator"
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": administrator}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_group(GroupName=ACCESS_GROUP)
+    iam.put_group_policy(GroupName=ACCESS_GROUP, PolicyName="enter-production", PolicyDocument=document)
+    ids = {name: iam.create_user(UserName=name)["User"]["UserId"] for name in ("jane", "lena", "mia", "omar", "ravi")}
+    for name in ("jane", "omar", "ravi"):
+        iam.add_user_to_group(UserName=name, GroupName=ACCESS_GROUP)
+    iam.put_user_policy(UserName="lena", PolicyName="temporary", PolicyDocument=document)
+    _records(clients.build_client("dynamodb"), int(datetime.now(UTC).timestamp()))
+    for name, why in (
+        ("omar", "still in the group although the approval ended yesterday"),
+        ("ravi", "approved the own request"),
+        ("lena", "an own policy leads past the group"),
+    ):
+        issuer.plant("identity_production", home, ACCESS, ids[name], why, False)
+
+
+def _records(dynamodb: Any, now: int) -> None:
+    keys = (("user", "HASH"), ("approval_id", "RANGE"))
+    dynamodb.create_table(
+        TableName=RECORD_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+    )
+    for record in (
+        AccessRecord("jane", "APR-1042", ACCESS_GROUP, now - HOUR, now + 7 * HOUR, requester="jane", approver="mia"),
+        AccessRecord("omar", "APR-1040", ACCESS_GROUP, now - 30 * HOUR, now - 26 * HOUR, requester="omar", approver="mia"),
+        AccessRecord("ravi", "APR-1043", ACCESS_GROUP, now - HOUR, now + 3 * HOUR, requester="ravi", approver="ravi"),
+    ):
+        dynamodb.put_item(TableName=RECORD_TABLE, Item=record.to_attributes())
+
+
+def _identity_center(server: MotoServer, issuer: Issuer, home: str) -> None:
+    """Used for dashboards; one user was made by hand."""
+    management = issuer.accounts["management"]
+    store = identity_service.enable(management, home)
+    directory = server.clients(management, home).build_client("identitystore")
+    for name, issuer_url in (("auditor", "https://idp.card-issuer.example"), ("contractor", None)):
+        person = {"GivenName": name.capitalize(), "FamilyName": "Example"}
+        made = directory.create_user(IdentityStoreId=store, UserName=name, DisplayName=name, Name=person)
+        identity_service.provisioned(management, home, made["UserId"], issuer_url)
+    issuer.plant("management", home, CENTER, management, "a user of its own directory", False)

@@ -86,8 +86,10 @@ class RuleEntry:
 
 @dataclass(frozen=True)
 class ManagedRule:
-    """An AWS managed rule of the packs. `accepts` maps each parameter that AWS takes to its type; `change_types`: what it judges
-    on change, and so must be recorded."""
+    """An AWS managed rule of the packs.
+
+    `accepts` maps each parameter that AWS takes to its type; `change_types`: what it judges on change, and so must be recorded.
+    """
 
     id: str
     region_scope: str

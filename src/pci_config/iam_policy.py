@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
 
-Context = Mapping[str, str | None]  # condition key in small letters to its value; None: absent. Keys not named are unknown.
+from pci_config.iam_condition import (
+    Condition,
+    Context,
+    PolicyError,
+    all_of,
+    any_of,
+    arn_covers,
+    covers,
+    overlaps,
+    parse_conditions,
+)
+
 NO_MFA_DEVICE: Context = {"aws:multifactorauthpresent": "false", "aws:multifactorauthage": None}
 NO_MFA_KEYS: Context = {"aws:multifactorauthpresent": None, "aws:multifactorauthage": None}  # long-term access keys
 
@@ -22,22 +33,11 @@ _POLICY_MEMBERS = {"Version", "Id", "Statement"}
 _STATEMENT_MEMBERS = {"Sid", "Effect", "Condition"} | {
     prefix + name for prefix in ("", "Not") for name in ("Principal", "Action", "Resource")
 }
-_COMPARED = "Equals NotEquals LessThan LessThanEquals GreaterThan GreaterThanEquals"
-_OPERATORS = {
-    *["StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike"],
-    *["Bool", "BinaryEquals", "IpAddress", "NotIpAddress", "ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike", "Null"],
-    *(kind + comparison for kind in ("Numeric", "Date") for comparison in _COMPARED.split()),
-}
-_OPERATOR = re.compile(r"(?:(ForAnyValue|ForAllValues):)?(\w+?)(IfExists)?")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _UNIQUE_ID = re.compile(r"A[A-Z0-9]{3}[A-Z0-9]{12,124}")
 _PRINCIPAL_ARN = re.compile(
     r"arn:[a-z-]+:(?:iam::(?:[0-9]{12}|cloudfront):(?:root|(?:user|role)/.+)|sts::[0-9]{12}:(?:assumed-role|federated-user)/.+)"
 )
-
-
-class PolicyError(ValueError):
-    """The policy cannot be understood, so it cannot be judged; the message names the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,42 +81,11 @@ class Principal:
         if self.kind != other.kind or self.account != other.account or self.kind != "AWS":
             return False
         kinds = {self.entity, other.entity}
-        return None if "account" in kinds or kinds == {"role", "assumed-role"} else False
+        return None if "account" in kinds or kinds in ({"role", "assumed-role"}, {"user", "federated-user"}) else False
 
 
 EVERYONE = Principal("*", "*")
 HOLDER = Principal("holder", "whoever holds the policy")  # of an identity policy, which names no principal
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One key of a Condition block; `operator` is without qualifier and IfExists, `key` in small letters."""
-
-    operator: str
-    key: str
-    values: tuple[str, ...]
-    qualifier: str = ""
-    if_exists: bool = False
-
-    def holds(self, context: Context) -> bool | None:
-        """None when the context does not tell."""
-        if self.key not in context:
-            return None
-        value, negated = context[self.key], "Not" in self.operator
-        if self.operator == "Null":
-            return any((wanted.lower() == "true") == (value is None) for wanted in self.values)
-        if value is None and self.qualifier == "ForAnyValue":
-            return None if self.if_exists else False
-        if value is None:
-            return self.if_exists or self.qualifier == "ForAllValues" or negated
-        found = _any(_equals(self.operator.replace("Not", ""), wanted, value) for wanted in self.values)
-        return found if found is None or not negated else not found
-
-    @property
-    def demands_value(self) -> bool:
-        """Whether it holds only for requests that have the key, with one of the values."""
-        positive = self.operator != "Null" and "Not" not in self.operator
-        return positive and not self.if_exists and self.qualifier != "ForAllValues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +113,17 @@ class Statement:
         if self.resources is not None:
             answers.append(_among(self.resources, lambda pattern: matches(pattern, resource)) if resource else None)
         answers += [condition.holds(context) for condition in self.conditions]
-        return False if False in answers else None if None in answers else True
+        return all_of(answers)
+
+    def demanding(self, key: str) -> tuple[Condition, ...]:
+        """The conditions that insist on the request's key having one of their values; those with the fewest first."""
+        found = [c for c in self.conditions if c.key == key.lower() and c.demands_value]
+        return tuple(sorted(found, key=lambda condition: len(condition.values)))
 
     def demanded(self, key: str) -> tuple[str, ...] | None:
         """The values one of which the request's key must have; None when the statement does not insist on the key."""
-        found = [c.values for c in self.conditions if c.key == key.lower() and c.demands_value]
-        return min(found, key=len) if found else None
+        found = self.demanding(key)
+        return found[0].values if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +135,29 @@ class Opening:
     statement: Statement
 
     def accounts(self) -> frozenset[str] | None:
-        """The accounts it comes from, by the principal's name or conditions; None when nothing limits them."""
-        if self.principal.account:
-            return frozenset({self.principal.account})
-        for key in ("aws:PrincipalAccount", "aws:PrincipalArn", "aws:SourceAccount", "aws:SourceArn"):
-            values = self.statement.demanded(key)
-            parts = [value.split(":")[4] if value.count(":") >= 5 else value for value in values or ()]
-            if parts and all(_ACCOUNT.fullmatch(part) for part in parts):
-                return frozenset(parts)
+        """The accounts that the principal belongs to, by its name or by conditions; None when nothing limits them."""
+        named = self.principal.account
+        return frozenset({named}) if named else self._limited_by("aws:PrincipalAccount", "aws:PrincipalArn")
+
+    def source_accounts(self) -> frozenset[str] | None:
+        """The accounts in whose name a service may come; None when nothing limits them."""
+        return self._limited_by("aws:SourceAccount", "aws:SourceArn")
+
+    def _limited_by(self, *keys: str) -> frozenset[str] | None:
+        for condition in (found for key in keys for found in self.statement.demanding(key)):
+            accounts = [account_in(value, by_parts=condition.operator.startswith("Arn")) for value in condition.values]
+            if None not in accounts:
+                return frozenset(account for account in accounts if account)
         return None
+
+
+def account_in(text: str, *, by_parts: bool = True) -> str | None:
+    """The account of an id or an ARN, which may have wildcards after the account; before it only where the operator compares
+    part by part, because a wildcard of StringLike runs on into a resource's name that looks like an account."""
+    if _ACCOUNT.fullmatch(text):
+        return text
+    found = re.match(r"arn:[a-z*-]+:[a-z0-9*-]+:[a-z0-9*-]*:([0-9]{12}):", text)
+    return found[1] if found and (by_parts or "*" not in found[0]) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,56 +190,18 @@ class Policy:
 
 
 def matches(pattern: str, asked: str) -> bool | None:
-    """Whether a policy's pattern covers all of `asked` (text or pattern); None: it covers a part, or has variables."""
-    if _meet(pattern, asked, whole=True) and "${" not in pattern:
-        return True
-    return None if _meet(re.sub(r"\$\{[^}]*\}", "*", pattern), asked, whole=False) else False
+    """Whether a policy's pattern covers all of `asked` (text or pattern); None: it covers a part, or one cannot say.
 
-
-def _meet(pattern: str, asked: str, *, whole: bool) -> bool:
-    """Two texts with wildcards: one spelling of both, or (`whole`) the pattern spells whatever `asked` may be."""
-    pending, seen = [(0, 0)], set()
-    while pending:
-        here = i, j = pending.pop()
-        if here in seen:
-            continue
-        seen.add(here)
-        mine, other = pattern[i : i + 1], asked[j : j + 1]
-        if not mine and not other:
-            return True
-        wild = mine == "*" or (other == "*" and not whole)
-        if wild:
-            pending += [(i + 1, j)] * bool(mine and (mine == "*" or other == "*")) + [(i, j + 1)] * bool(other)
-        elif mine and other and (mine == other or (mine == "?" and other != "*") or (other == "?" and not whole)):
-            pending.append((i + 1, j + 1))
-    return False
-
-
-def _any(answers: Iterable[bool | None]) -> bool | None:
-    found = set(answers)
-    return True if True in found else None if None in found else False
+    Where both are ARNs, a wildcard is sure only inside its part; "*" alone is everything.
+    """
+    if "${" not in pattern and covers(pattern, asked):
+        return True if pattern == "*" or arn_covers(pattern, asked) is not False else None
+    return None if overlaps(re.sub(r"\$\{[^}]*\}", "*", pattern), asked) else False
 
 
 def _among(listed: tuple[Sequence[Any], bool], includes: Callable[[Any], bool | None]) -> bool | None:
-    found = _any(map(includes, listed[0]))
+    found = any_of(map(includes, listed[0]))
     return found if found is None or not listed[1] else not found
-
-
-def _equals(operator: str, wanted: str, value: str) -> bool | None:
-    if "${" in wanted:
-        return None
-    match operator:
-        case "StringEquals":
-            return wanted == value
-        case "StringEqualsIgnoreCase" | "Bool":
-            return wanted.lower() == value.lower()
-        case "StringLike":
-            return _meet(wanted, value, whole=True)
-        case "ArnEquals" | "ArnLike":  # the wildcards stay inside a part of the ARN
-            parts = list(zip(wanted.split(":", 5), value.split(":", 5), strict=False))
-            return len(parts) == 6 and all(_meet(part, found, whole=True) for part, found in parts)
-        case _:
-            return None
 
 
 # ------------------------------------------------------------------------------------------------------------- parsing
@@ -294,13 +244,13 @@ def _statement(found: Any, place: str, principals: str) -> Statement:
     if actions is None:
         raise PolicyError(f"{place}: there is neither Action nor NotAction")
     for action in actions[0]:
-        if not re.fullmatch(r"\*|[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+", action):
+        if not re.fullmatch(r"\*|[A-Za-z0-9*?-]+:[A-Za-z0-9*?-]+", action):
             raise PolicyError(f"{place}: {action!r} is no action")
     named = _either(found, "Principal", place, _principals)
     if (named is None) == (principals == "required") and principals != "either":
         raise PolicyError(f"{place}: Principal is " + ("missing" if named is None else "not expected in this kind of policy"))
     resources = _either(found, "Resource", place, _texts)
-    conditions = _conditions(found["Condition"], f"{place}: Condition") if "Condition" in found else ()
+    conditions = parse_conditions(found["Condition"], f"{place}: Condition") if "Condition" in found else ()
     return Statement(place, found["Effect"] == "Allow", actions, resources, named, conditions)
 
 
@@ -343,28 +293,3 @@ def _principal(kind: str, text: str, place: str) -> Principal:
             raise PolicyError(f"{place}: {text!r} is no principal of an AWS account")
         text = text.split(":")[4] if text.endswith(":root") else text
     return Principal(kind, text)
-
-
-def _conditions(found: Any, place: str) -> tuple[Condition, ...]:
-    if not isinstance(found, Mapping):
-        raise PolicyError(f"{place} is {type(found).__name__}, not an object")
-    conditions = []
-    for name, keys in found.items():
-        form = _OPERATOR.fullmatch(name) if isinstance(name, str) else None
-        if not form or form[2] not in _OPERATORS or (form[2] == "Null" and (form[1] or form[3])):
-            raise PolicyError(f"{place}: operator {name!r} is not known")
-        if not isinstance(keys, Mapping) or not all(isinstance(key, str) for key in keys):
-            raise PolicyError(f"{place}.{name} is not an object of condition keys")
-        for key, value in keys.items():
-            values = _values(value, f"{place}.{name}.{key}")
-            if form[2] in ("Bool", "Null") and not {entry.lower() for entry in values} <= {"true", "false"}:
-                raise PolicyError(f"{place}.{name}.{key} is neither true nor false")
-            conditions.append(Condition(form[2], key.lower(), values, form[1] or "", bool(form[3])))
-    return tuple(conditions)
-
-
-def _values(value: Any, place: str) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
-    if not values or not all(isinstance(entry, str | bool | int | float) for entry in values):
-        raise PolicyError(f"{place} is neither a value nor a list of values")
-    return tuple(str(entry).lower() if isinstance(entry, bool) else str(entry) for entry in values)

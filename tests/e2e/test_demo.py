@@ -87,10 +87,16 @@ def test_what_the_register_accepts_is_shown_with_its_text_and_left_alone(outcome
     for document in (outcome.before, outcome.after):
         assert found(document, "EXCEPTED") == excepted
         (result,) = [r for r in document["results"] if r["compliance"] == "EXCEPTED"]
-        assert re.match(r"accepted until \d{4}-\d\d-\d\d \(SEC-1234\): Test terminals of series 4 .* port 80: ", result["annotation"])
+        assert re.match(
+            r"accepted until \d{4}-\d\d-\d\d \(SEC-1234\): Test terminals of series 4 .* port 80: ", result["annotation"]
+        )
     for text in ("Excepted (1)", "SEC-1234"):
         assert text in outcome.text
-    for text in ("Test terminals of series 4", "signed parameter files without account data", "Chief information security officer"):
+    for text in (
+        "Test terminals of series 4",
+        "signed parameter files without account data",
+        "Chief information security officer",
+    ):
         assert text in outcome.report.split('<section id="exceptions"')[1].partition("</section>")[0]
 
 

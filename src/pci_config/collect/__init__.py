@@ -2,7 +2,8 @@
 
 A module that is added to this folder is a new collector (names that begin with `_` are shared parts). Each has RESOURCE_TYPES,
 ACTIONS (the IAM actions it needs) and `collect(clients, account_id, region, now)`; RECORDED_IN names the one Region in which
-AWS Config records resources that belong to no Region; in others it yields nothing.
+AWS Config records resources that belong to no Region; in others it yields nothing. HOME_REGION stands for the Region in which
+the organization records its global resources, which only the caller knows: it asks no other.
 
 A refused call raises botocore's ClientError for the caller to report; "there is no such configuration" is an answer.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 from pci_config.rule import Clients
 
+HOME_REGION = "home"
 Collect = Callable[[Clients, str, str, datetime], Iterator[dict[str, Any]]]
 
 

@@ -59,7 +59,9 @@ class Demo:
         self.rdk_json = RdkJson.load(root / "rdk.json")
         self.catalogue = Catalogue.load(root)
         self.issuer: Issuer | None = None
-        self._recorders: dict[tuple[str, str], Recorder] = defaultdict(Recorder)
+        self._recorders: dict[tuple[str, str], Recorder] = defaultdict(
+            lambda: Recorder(home_region=self.rdk_json.settings.home_region)
+        )
         services.install(server)
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pci_config.collect import Collector, collectors
+from pci_config.collect import HOME_REGION, Collector, collectors
 from pci_config.rule import Clients
 from pci_config.sandbox.config_service import ConfigState
 
@@ -19,6 +19,7 @@ class Recorder:
     """Records into `state.history`. Capture times never repeat and never go back, as ordering timestamps demand."""
 
     sources: Sequence[Collector] = field(default_factory=collectors)
+    home_region: str = ""  # where global resources are recorded
     _last: datetime = field(default_factory=lambda: datetime.fromtimestamp(0, UTC))
 
     def record(self, clients: Clients, account_id: str, region: str, state: ConfigState) -> list[dict[str, Any]]:
@@ -27,6 +28,7 @@ class Recorder:
         found = {
             (item["resourceType"], item["resourceId"]): item
             for source in self.sources
+            if source.recorded_in != HOME_REGION or region == self.home_region
             for item in source.collect(clients, account_id, region, now)
         }
         changed = [item for key, item in found.items() if _differs(state.history.get(key), item)]

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 
 from pci_config.assess import Assessment, Judge, Result, assess_live
-from pci_config.collect import for_types
+from pci_config.collect import HOME_REGION, for_types
 from pci_config.sources.snapshot import SourceError
 
 WORKERS = 8
@@ -111,7 +111,8 @@ def _assessed(
         if collector.recorded_in and region != plan.home_region:
             continue  # once per account, whichever Regions were asked for
         try:
-            items += collector.collect(clients, account, collector.recorded_in or region, datetime.now(UTC))
+            where = region if collector.recorded_in in (None, HOME_REGION) else collector.recorded_in
+            items += collector.collect(clients, account, where, datetime.now(UTC))
         except (ClientError, BotoCoreError) as error:
             message = f"{', '.join(collector.resource_types)} cannot be read: {error}"
             problems.append(f"account {account} in {region}: {message}")

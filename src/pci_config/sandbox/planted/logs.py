@@ -185,8 +185,8 @@ class _Logs:
         )
 
     def flow_logs(self) -> None:
-        self._client("iam").create_role(RoleName="logs-to-firehose", AssumeRolePolicyDocument=_trust("logs"))
-        self._client("iam").create_role(RoleName="flow-logs", AssumeRolePolicyDocument=_trust("vpc-flow-logs"))
+        self._client("iam").create_role(RoleName="logs-to-firehose", AssumeRolePolicyDocument=_trust("logs", self._account))
+        self._client("iam").create_role(RoleName="flow-logs", AssumeRolePolicyDocument=_trust("vpc-flow-logs", self._account))
         self._client("logs").create_log_group(logGroupName="vpc-flow-logs")
         self._subscribe("vpc-flow-logs")
         traffic = "REJECT" if self._role == "staging" else "ALL"
@@ -227,6 +227,11 @@ class _Logs:
         )
 
 
-def _trust(service: str) -> str:
-    statement = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+def _trust(service: str, account: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

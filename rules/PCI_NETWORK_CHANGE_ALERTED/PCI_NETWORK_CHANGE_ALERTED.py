@@ -125,7 +125,8 @@ class _Judge:
         if home is not None:
             return home
         if len(problems) == len(groups) and not any(alert.sees for alert in alerts):
-            problems = [f"nothing alerts on network changes ({', '.join(groups)}): {self._why_nothing()}"]
+            reason = self._unread.pop(0) if self._unread else self._why_nothing()
+            problems = [f"nothing alerts on network changes ({', '.join(groups)}): {reason}"]
         return non_compliant(counted(problems + self._unread, "gap", SUFFIX))
 
     # ------------------------------------------------------------------------------------------------------- what to see

@@ -157,6 +157,10 @@ class Case(unittest.TestCase):
         self.assertEqual(finding.annotation.endswith(" [PCI 10.4.1.1]"), compliance == NON_COMPLIANT)
 
 
+RULES_ONLY = Topic(TOPIC, 1, None, json.dumps({"Statement": {
+    "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish", "Resource": TOPIC}}))  # fmt: skip
+
+
 class FilterTest(Case):
     def test_filters_as_published_are_compliant_however_they_are_written(self) -> None:
         quoted = {
@@ -227,6 +231,13 @@ class FilterTest(Case):
             "route table changes: filter rest has no alarm on its metric cis/rest [PCI 10.4.1.1]",
         )
 
+    def test_who_alerts_is_named(self) -> None:
+        two = [metric_filter("one", cis(*GROUPS[:3])), metric_filter("two", cis(*GROUPS[3:]))]
+        finding = judged(
+            trail(), found=[*two, metric_filter("broken", cis("VPC"))], known={(MetricAlarms, "cis", "broken"): []}
+        )
+        self.assertTrue(finding.annotation.startswith("filter one, filter two alert on 36 calls"), finding.annotation)
+
     def test_every_link_of_the_chain(self) -> None:
         for name, how, told in (
             ("no alarm", {"alarms": []}, "filter security-group has no alarm on its metric cis/security-group"),
@@ -256,6 +267,13 @@ class FilterTest(Case):
             ),
             ("a function", {"alarms": [alarm(AlarmActions=[FUNCTION])]}, f"{FUNCTION} cannot be looked into"),
             ("no ARN", {"alarms": [alarm(AlarmActions=["x"])]}, "'x' is no ARN"),
+            ("short ARN", {"alarms": [alarm(AlarmActions=["arn:aws:sns"])]}, "'arn:aws:sns' is no ARN"),
+            ("not even an ARN", {"alarms": [alarm(AlarmActions=["a:b:sns:d:e:f"])]}, "'a:b:sns:d:e:f' is no ARN"),
+            (
+                "not allowed to publish",
+                {"known": {(AlertTopic, TOPIC): RULES_ONLY}},
+                "no policy that lets cloudwatch.amazonaws.com publish",
+            ),
             (
                 "ops item",
                 {"alarms": [alarm(AlarmActions=[f"arn:aws:ssm:{REGION}:{OWN}:opsitem:1"])]},
@@ -286,7 +304,9 @@ class FilterTest(Case):
             "3 gaps; first: nothing alerts on route table changes",
         )  # fmt: skip
         unread = judged(trail(), found=[metric_filter("terms", "?CreateRoute")])
-        self.assert_judged(unread, NON_COMPLIANT, "2 gaps; first: nothing alerts on network changes")
+        self.assert_judged(
+            unread, NON_COMPLIANT, "VPC): filter terms does not count: a JSON pattern is enclosed in { } at position 0 [PCI"
+        )
         self.assertEqual(judged(trail(), found=[*filters(), metric_filter("terms", "ERROR")]).compliance, COMPLIANT)
 
     def test_the_trail_delivers_to_the_log_group(self) -> None:
@@ -415,9 +435,11 @@ class EventRuleTest(Case):
     def test_what_is_not_understood_does_not_count_and_is_said(self) -> None:
         odd = event_rule("odd", [{"cidr": "10.0.0.0/8"}])
         finding = judged(self.TRAIL, rules=[odd])
-        self.assert_judged(finding, NON_COMPLIANT, "2 gaps; first: nothing alerts on network changes")
+        self.assert_judged(finding, NON_COMPLIANT, "VPC): EventBridge rule odd: not understood: operator cidr [PCI")
+        two = judged(self.TRAIL, rules=[odd, event_rule("odder", [{"numeric": [">", 1]}])])
+        self.assert_judged(two, NON_COMPLIANT, "2 gaps; first: nothing alerts on network changes")
         other = {"Name": "other", "State": "ENABLED", "EventPattern": '{"detail": {"size": [{"numeric": [">", 1]}]}}'}
-        self.assertFalse(judged(self.TRAIL, rules=[other]).annotation.startswith("2 gaps"))
+        self.assertNotIn("not understood", judged(self.TRAIL, rules=[other]).annotation)
 
     def test_filters_and_rules_together(self) -> None:
         multi = trail(organization=False, multi_region=False)

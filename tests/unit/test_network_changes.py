@@ -11,6 +11,7 @@ from pci_config.network_changes import (
     CIS,
     EXTENDED,
     IDENTITIES,
+    UNRELATED,
     bus_event,
     calls,
     event_names,
@@ -87,6 +88,26 @@ def test_an_event_is_as_cloudtrail_records_it() -> None:
     assert trail_event("CreateVpc", OWN, HOME, IDENTITIES[2])["userIdentity"] == {
         "type": "Root", "principalId": OWN, "arn": f"arn:aws:iam::{OWN}:root", "accountId": OWN,
     }  # fmt: skip
+
+
+def test_the_members_of_an_event() -> None:
+    """By the CloudTrail user guide's record contents: a filter may ask for any of them."""
+    event = trail_event(UNRELATED, OWN, HOME)
+    assert UNRELATED == "DescribeInstances"
+    assert " ".join(event) == (
+        "eventVersion userIdentity eventTime eventSource eventName awsRegion sourceIPAddress userAgent requestParameters "
+        "responseElements requestID eventID readOnly eventType managementEvent recipientAccountId eventCategory"
+    )
+    assert event["eventVersion"].count(".") == 1
+    assert event["eventVersion"][0] == "1"
+    assert list(event["responseElements"]) == ["requestId"]
+    issuer = event["userIdentity"]["sessionContext"]["sessionIssuer"]
+    assert (issuer["type"], issuer["userName"]) == ("Role", "role")
+    for identity in IDENTITIES:
+        user = trail_event("CreateVpc", OWN, HOME, identity)["userIdentity"]
+        assert {"type", "principalId", "arn", "accountId"} <= set(user)
+        assert user["arn"].startswith(("arn:aws:iam::", "arn:aws:sts::"))
+    assert " ".join(bus_event(event)) == "version id detail-type source account time region resources detail"
 
 
 def test_an_event_on_the_bus() -> None:

@@ -28,7 +28,8 @@ from pci_config.archive_policy import (
     readers,
     writers,
 )
-from pci_config.iam_policy import Policy, PolicyError, parse_policy
+from pci_config.iam_condition import PolicyError
+from pci_config.iam_policy import Policy, parse_policy
 from pci_config.rule import (
     Clients,
     Facts,

@@ -15,7 +15,8 @@ from pci_config.environments import (
     must_be_apart,
     own_account,
 )
-from pci_config.iam_policy import Opening, PolicyError, parse_policy
+from pci_config.iam_condition import PolicyError
+from pci_config.iam_policy import Opening, parse_policy
 from pci_config.rule import (
     MAX_ANNOTATION_CHARACTERS,
     Facts,

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pci_config.iam_policy import PolicyError, Principal, parse_policy
+from pci_config.iam_condition import PolicyError
+from pci_config.iam_policy import Principal, parse_policy
 from pci_config.network_changes import Call
 
 ALARMS, RULES = "cloudwatch.amazonaws.com", "events.amazonaws.com"  # the services that publish

@@ -110,6 +110,7 @@ class BundleRuntime:
             environment = {
                 "PATH": os.environ.get("PATH", ""),
                 "AWS_ENDPOINT_URL": self._server.endpoint,
+                "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
                 "AWS_REGION": region,
                 "AWS_DEFAULT_REGION": region,
                 "AWS_LAMBDA_FUNCTION_NAME": function_name,

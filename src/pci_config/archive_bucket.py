@@ -1,7 +1,7 @@
 """What protects the objects of an archive bucket, read from its configuration item.
 
 Source: Amazon S3 user guide, Object Lock, Versioning, "Blocking public access", default encryption and access control lists;
-spellings as AWS Config records them. Standard library only.
+spellings as AWS Config records them. Runs in Lambda.
 """
 
 from __future__ import annotations

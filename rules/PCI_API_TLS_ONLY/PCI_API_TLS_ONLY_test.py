@@ -240,6 +240,22 @@ class UnrecordedDomainNameTest(unittest.TestCase):
         self.assertEqual(list(configured_policies({})), [])
 
 
+class DeclarationTest(unittest.TestCase):
+    def test_what_it_judges_and_when(self) -> None:
+        self.assertEqual(PciApiTlsOnly.resource_types, (domain_name()["resourceType"],))
+        types = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::DomainNameV2", "AWS::ApiGatewayV2::DomainName")
+        self.assertEqual(PciApiTlsOnly.periodic_types, types)  # what is gone is retired by these
+        self.assertTrue(PciApiTlsOnly.is_periodic())
+        self.assertEqual({action for lookup in PciApiTlsOnly.lookups for action in lookup.actions}, {"apigateway:GET"})
+        self.assertEqual(set(PciApiTlsOnly.lookups), {DomainNamePolicy, RestApis, UnrecordedDomainNames})
+
+    def test_an_answer_of_another_shape_is_no_verdict(self) -> None:
+        rule = PciApiTlsOnly()
+        facts = StatedFacts(SCOPE, {(RestApis,): KeyError("id")})
+        with self.assertRaisesRegex(RuleInputError, "GetRestApis, GetDomainNames has an unexpected shape"):
+            rule.decide_account(rule.evaluate_parameters({}), facts)
+
+
 class ParameterTest(unittest.TestCase):
     def test_bounds(self) -> None:
         for name, value in (("MinimumTlsVersion", "1.1"), ("AcceptDisabledEndpoints", "yes"), ("MinimumTls", "1.2")):

@@ -98,7 +98,12 @@ class DistributionTest(CdnTestCase):
     def test_a_disabled_one_serves_nothing(self) -> None:
         item = sample()
         of(item)["enabled"] = False
-        self.assert_finding(judged(item), NOT_APPLICABLE, "disabled")
+        self.assertEqual(judged(item), Finding(NOT_APPLICABLE, "the distribution is disabled and serves nothing"))
+
+    def test_what_it_judges_and_when(self) -> None:
+        self.assertEqual(PciCdnTlsOnly.resource_types, (sample()["resourceType"],))
+        self.assertTrue(PciCdnTlsOnly.sweeps)  # a VPC origin changes without the item
+        self.assertEqual([lookup.actions for lookup in PciCdnTlsOnly.lookups], [("cloudfront:GetVpcOrigin",)])
 
     def test_without_a_readable_state_there_is_no_verdict(self) -> None:
         for value in (None, "false", 0):
@@ -136,11 +141,14 @@ class BehaviourTest(CdnTestCase):
                 )
 
     def test_an_unknown_policy_never_passes(self) -> None:
-        for policy in ("HTTPS-ONLY", "", "tls-only"):
+        for policy in ("HTTPS-ONLY", "https", "tls-only"):
             item = right()
             of(item)["defaultCacheBehavior"]["viewerProtocolPolicy"] = policy
             with self.subTest(policy=policy):
-                self.assert_finding(judged(item), NON_COMPLIANT, f"default has the unknown viewer protocol policy {policy};")
+                words = (
+                    f"behaviour default has the unknown viewer protocol policy {policy}; set redirect-to-https or https-only"
+                )
+                self.assert_fault(judged(item), words)
 
     def test_no_other_behaviour_has_no_items(self) -> None:
         item = right()
@@ -153,6 +161,10 @@ class BehaviourTest(CdnTestCase):
             of(item)["cacheBehaviors"] = behaviours
             with self.subTest(behaviours=behaviours), self.assertRaisesRegex(RuleInputError, "cacheBehaviors"):
                 judged(item)
+        item = right()
+        of(item)["cacheBehaviors"] = {"quantity": 2, "items": [{}]}
+        with self.assertRaisesRegex(RuleInputError, "cacheBehaviors says 2 items of type dict, and has 1 items$"):
+            judged(item)
         for member in ("pathPattern", "viewerProtocolPolicy"):
             item = right()
             of(item)["cacheBehaviors"]["items"][0][member] = None
@@ -197,11 +209,8 @@ class CertificateTest(CdnTestCase):
             item = right()
             certificate(item)["minimumProtocolVersion"] = policy
             with self.subTest(policy=policy):
-                self.assert_finding(
-                    judged(item),
-                    NON_COMPLIANT,
-                    f"unknown security policy {policy.strip()} (not in the table of 2026-11); set TLSv1.2_2021 or stronger",
-                )
+                words = f"unknown security policy {policy} (not in the table of 2026-11); set TLSv1.2_2021 or stronger"
+                self.assert_fault(judged(item), words.replace("  ", " "))
 
     def test_a_certificate_of_iam_is_one_s_own(self) -> None:
         item = right()
@@ -345,11 +354,11 @@ class VpcOriginProtocolsTest(unittest.TestCase):
     def asked(self, endpoint: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
         client = boto3.client("cloudfront", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")  # noqa: S106
 
-        regions: list[str | None] = []
+        regions: list[str] = []
 
         class Clients:
             def build_client(self, service: str, region: str | None = None) -> Any:
-                regions.append(region)
+                regions.append(f"{service} {region}")
                 return client
 
         config = {"Name": "cards", "Arn": "arn:x", "HTTPPort": 80, "HTTPSPort": 443, **endpoint}
@@ -364,7 +373,7 @@ class VpcOriginProtocolsTest(unittest.TestCase):
             }
             stub.add_response("get_vpc_origin", {"VpcOrigin": origin}, {"Id": VPC_ORIGIN})
             found = VpcOriginProtocols.live(Clients(), SCOPE, VPC_ORIGIN)
-        self.assertEqual(regions, ["us-east-1"])
+        self.assertEqual(regions, ["cloudfront us-east-1"])
         return found
 
     def test_live(self) -> None:

@@ -385,6 +385,16 @@ class UnknownTest(DatabaseTestCase):
             PciDatabaseTlsOnly().evaluate_parameters({"Engines": "mysql"})
 
 
+class DeclarationTest(unittest.TestCase):
+    def test_what_it_judges_and_when(self) -> None:
+        self.assertEqual(PciDatabaseTlsOnly.resource_types, ("AWS::RDS::DBInstance", "AWS::RDS::DBCluster"))
+        self.assertTrue(PciDatabaseTlsOnly.sweeps)  # a group changes without the database's item
+        self.assertEqual(
+            {action for lookup in PciDatabaseTlsOnly.lookups for action in lookup.actions},
+            {"rds:DescribeDBParameters", "rds:DescribeDBClusterParameters", "rds:DescribeOptionGroups"},
+        )
+
+
 class LiveTest(unittest.TestCase):
     @mock_aws
     def test_groups_of_moto(self) -> None:

@@ -330,7 +330,7 @@ def _keep(console: Console, server: MotoServer) -> None:
     role = "arn:aws:iam::600000000006:role/OrganizationAccountAccessRole"
     console.print(f"\nThe sandbox is at {server.endpoint}. In another shell:")
     console.print(
-        f"  export AWS_ENDPOINT_URL={server.endpoint} AWS_DEFAULT_REGION=eu-west-1 AWS_DISABLE_HOST_PREFIX_INJECTION=true",
+        f"  export AWS_ENDPOINT_URL={server.endpoint} AWS_DEFAULT_REGION=eu-west-1",
         soft_wrap=True,
     )
     console.print("  export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox", soft_wrap=True)

@@ -20,7 +20,7 @@ HANDLER = "pci_config.evaluator:lambda_handler"
 PROVIDED = ("boto3", "botocore", "jmespath", "urllib3", "dateutil", "s3transfer", "six", "certifi", "awscrt")
 
 _WORKER = """
-import importlib.util, json, os, sys
+import importlib.util, json, os, socket, sys
 folder, handler, provided = sys.argv[1], sys.argv[2], set(sys.argv[3].split(","))
 own = {name.split(".")[0] for name in os.listdir(folder)}
 
@@ -31,6 +31,12 @@ class Guard:
         if top in sys.stdlib_module_names or top in provided or top in own:
             return None
         raise ModuleNotFoundError(f"{name} is neither in the bundle nor provided by Lambda", name=name)
+
+# S3 Control's clients put the account before the host; that name leads to the sandbox as well
+resolve = socket.getaddrinfo
+def resolved(host, *more, **options):
+    return resolve("127.0.0.1" if str(host).endswith(".127.0.0.1") else host, *more, **options)
+socket.getaddrinfo = resolved
 
 sys.meta_path.insert(0, Guard())
 sys.path.insert(0, folder)
@@ -110,7 +116,6 @@ class BundleRuntime:
             environment = {
                 "PATH": os.environ.get("PATH", ""),
                 "AWS_ENDPOINT_URL": self._server.endpoint,
-                "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
                 "AWS_REGION": region,
                 "AWS_DEFAULT_REGION": region,
                 "AWS_LAMBDA_FUNCTION_NAME": function_name,

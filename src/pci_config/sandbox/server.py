@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
@@ -19,7 +20,6 @@ _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "sandbox",
     "AWS_SECRET_ACCESS_KEY": "sandbox",
     "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # s3control puts the account before the host: no name for an address
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
@@ -62,6 +62,7 @@ class MotoServer:
             self._stack.callback(server.stop)
             host, port = server.get_host_and_port()
             self.endpoint = f"http://{host}:{port}"
+            self._stack.enter_context(_account_hosts())
             os.environ["AWS_ENDPOINT_URL"] = self.endpoint
         moto_api_backend.reset()
         self._stack.callback(moto_api_backend.reset)
@@ -102,6 +103,22 @@ class MotoServer:
             return self.session(account_id, region)
         owner, role = role_arn.split(":")[4:6]
         return self.session(owner, region, role.removeprefix("role/"))
+
+
+@contextmanager
+def _account_hosts() -> Iterator[None]:
+    """S3 Control's clients put the account before the host: `123456789012.127.0.0.1` leads to the server too."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
+        ours = isinstance(host, str) and host.endswith(".127.0.0.1")
+        return resolve("127.0.0.1" if ours else host, *arguments, **options)
+
+    socket.getaddrinfo = resolved
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = resolve
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
@@ -13,6 +15,7 @@ from moto import mock_aws
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
+ACCOUNT_HOST = re.compile(r"^[0-9]{12}\.(127\.0\.0\.1)$")
 MANAGEMENT_ROLE = "OrganizationAccountAccessRole"
 _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "sandbox",
@@ -60,6 +63,7 @@ class MotoServer:
             host, port = server.get_host_and_port()
             self.endpoint = f"http://{host}:{port}"
             os.environ["AWS_ENDPOINT_URL"] = self.endpoint
+            self._stack.enter_context(_account_hosts())
         moto_api_backend.reset()
         self._stack.callback(moto_api_backend.reset)
         return self
@@ -113,3 +117,18 @@ def _environment() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _account_hosts() -> Iterator[None]:
+    """S3 Control calls <account>.<host of the endpoint>, a name that no resolver knows for a server on this machine."""
+    own = socket.getaddrinfo
+
+    def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
+        return own(ACCOUNT_HOST.sub(r"\1", host) if isinstance(host, str) else host, *arguments, **options)
+
+    socket.getaddrinfo = resolved
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = own

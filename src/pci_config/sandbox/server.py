@@ -15,6 +15,7 @@ from moto import mock_aws
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
+ACCOUNT_HOST = re.compile(r"^[0-9]{12}\.(127\.0\.0\.1)$")
 MANAGEMENT_ROLE = "OrganizationAccountAccessRole"
 _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "sandbox",
@@ -64,6 +65,7 @@ class MotoServer:
             self.endpoint = f"http://{host}:{port}"
             self._stack.enter_context(_account_hosts())
             os.environ["AWS_ENDPOINT_URL"] = self.endpoint
+            self._stack.enter_context(_account_hosts())
         moto_api_backend.reset()
         self._stack.callback(moto_api_backend.reset)
         return self
@@ -135,3 +137,18 @@ def _environment() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _account_hosts() -> Iterator[None]:
+    """S3 Control calls <account>.<host of the endpoint>, a name that no resolver knows for a server on this machine."""
+    own = socket.getaddrinfo
+
+    def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
+        return own(ACCOUNT_HOST.sub(r"\1", host) if isinstance(host, str) else host, *arguments, **options)
+
+    socket.getaddrinfo = resolved
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = own

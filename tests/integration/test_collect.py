@@ -80,7 +80,9 @@ def members(value: Any, prefix: str = "") -> set[str]:
 NOT_IN_THE_SAMPLE = {
     "AWS::CloudFront::Distribution": ".activeTrusted .distributionConfig",
     "AWS::ElasticLoadBalancingV2::Listener": ".DefaultActions[].RedirectConfig",
+    "AWS::Lambda::Function": ".Tags",
     "AWS::RDS::DBCluster": ".publiclyAccessible",
+    "AWS::S3::Bucket": ".BucketTaggingConfiguration.tagSets[].tags",
 }
 
 

@@ -26,6 +26,7 @@ from pci_config.report.json_report import render_json
 from pci_config.sandbox import (
     cloudtrail_service,
     config_service,
+    iam_service,
     logs_service,
     ram_service,
     recorder_service,
@@ -63,6 +64,7 @@ class Demo:
         config_service.install()
         cloudtrail_service.install()
         logs_service.install()
+        iam_service.install()
         ram_service.install()
         recorder_service.install()
         securityhub_service.install()

@@ -57,8 +57,8 @@ SHARED = ("management", "delegated_admin", "log_archive")
 
 ABSENT_IS_FINE = {
     "tags": "the types keep their tags in the configuration or its supplement as well",
-    "tags.environment": "as tags",
-    "tags.env": "as tags",
+    "tags.environment": "kept in the configuration or its supplement as well",
+    "tags.env": "kept in the configuration or its supplement as well",
 }
 
 

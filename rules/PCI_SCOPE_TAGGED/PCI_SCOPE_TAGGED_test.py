@@ -49,8 +49,8 @@ USED = {  # the groups in the samples
 
 ABSENT_IS_FINE = {
     "tags": "the types keep their tags in the configuration or its supplement as well, which is all that a swept item has",
-    "tags.pci:scope": "as tags",
-    "tags.pci:tier": "as tags",
+    "tags.pci:scope": "kept in the configuration or its supplement as well",
+    "tags.pci:tier": "kept in the configuration or its supplement as well",
     "configuration.vpcConfig": "null is a function outside a VPC, which uses no security group",
     "configuration.NetworkConfiguration.AwsvpcConfiguration": "an empty object is a service in another network mode",
 }

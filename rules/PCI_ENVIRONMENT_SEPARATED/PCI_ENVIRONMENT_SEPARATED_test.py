@@ -55,6 +55,12 @@ GATEWAY_ID = "tgw-0c1d2e3f4a5b6c7d8"
 PRODUCTION, NON_PRODUCTION = ("production", "identity_production"), ("staging", "development", "identity")
 SHARED = ("management", "delegated_admin", "log_archive")
 
+ABSENT_IS_FINE = {
+    "tags": "the types keep their tags in the configuration or its supplement as well",
+    "tags.environment": "kept in the configuration or its supplement as well",
+    "tags.env": "kept in the configuration or its supplement as well",
+}
+
 
 def sample(resource_type: str, role: str = "production", tags: dict[str, str] | None = None) -> dict[str, Any]:
     item: dict[str, Any] = json.loads((SAMPLES / f"{resource_type.replace('::', '_')}.json").read_text("utf-8"))

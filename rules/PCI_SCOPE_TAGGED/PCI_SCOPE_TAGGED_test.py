@@ -47,6 +47,14 @@ USED = {  # the groups in the samples
     GROUP: ("sg-0c0ffee1234567890",),
 }
 
+ABSENT_IS_FINE = {
+    "tags": "the types keep their tags in the configuration or its supplement as well, which is all that a swept item has",
+    "tags.pci:scope": "kept in the configuration or its supplement as well",
+    "tags.pci:tier": "kept in the configuration or its supplement as well",
+    "configuration.vpcConfig": "null is a function outside a VPC, which uses no security group",
+    "configuration.NetworkConfiguration.AwsvpcConfiguration": "an empty object is a service in another network mode",
+}
+
 
 def listed(tags: dict[str, str], key: str, value: str) -> list[dict[str, str]]:
     return [{key: name, value: text} for name, text in tags.items()]
@@ -210,7 +218,33 @@ class SharingTest(unittest.TestCase):
         self.assertEqual(finding.compliance, COMPLIANT)
         self.assertEqual(finding.annotation, f"scope out, shares {USED[FUNCTION][0]} with nothing of the CDE")
 
+    def test_a_missing_member_is_not_no_group(self) -> None:
+        members = {
+            BALANCER: "securityGroups",
+            "AWS::ElasticLoadBalancing::LoadBalancer": "securityGroups",
+            "AWS::RDS::DBCluster": "vpcSecurityGroups",
+            "AWS::RDS::DBInstance": "vpcSecurityGroups",
+            FUNCTION: "vpcConfig",
+            SERVICE: "NetworkConfiguration",
+        }
+        for resource_type, member in members.items():
+            item = sample(resource_type, {"pci:scope": "out"})
+            del item["configuration"][member]
+            with self.subTest(resource_type), self.assertRaisesRegex(RuleInputError, "security groups has an unexpected shape"):
+                judged(item, Use(()))
+
     def test_no_group(self) -> None:
+        for resource_type, member in ((BALANCER, "securityGroups"), ("AWS::RDS::DBCluster", "vpcSecurityGroups")):
+            item = sample(resource_type, {"pci:scope": "out"})
+            item["configuration"][member] = []
+            self.assertEqual(judged(item).annotation, "scope out, uses no security group")
+        for resource_type, changed in (
+            (SERVICE, {"NetworkConfiguration": {}}),
+            (FUNCTION, {"vpcConfig": {"securityGroupIds": [], "subnetIds": []}}),
+        ):
+            item = sample(resource_type, {"pci:scope": "out"})
+            item["configuration"] |= changed
+            self.assertEqual(judged(item).annotation, "scope out, uses no security group")
         for item in (sample(BUCKET, {"pci:scope": "out"}), sample(FUNCTION, {"pci:scope": "out"})):
             item["configuration"] |= {"vpcConfig": None}
             with self.subTest(item["resourceType"]):
@@ -232,7 +266,13 @@ class SharingTest(unittest.TestCase):
             (FUNCTION, {"vpcConfig": "none"}),
             (FUNCTION, {"vpcConfig": {"securityGroupIds": [None]}}),
             (BALANCER, {"securityGroups": 1}),
-            (SERVICE, {"NetworkConfiguration": []} | {"NetworkConfiguration": [1]}),
+            (FUNCTION, {"vpcConfig": {}}),
+            (BALANCER, {"securityGroups": None}),
+            (SERVICE, {"NetworkConfiguration": [1]}),
+            (SERVICE, {"NetworkConfiguration": None}),
+            (SERVICE, {"NetworkConfiguration": {"AwsvpcConfiguration": {}}}),
+            (SERVICE, {"NetworkConfiguration": {"AwsvpcConfiguration": {"SecurityGroups": []}}}),
+            ("AWS::RDS::DBInstance", {"vpcSecurityGroups": None}),
             ("AWS::RDS::DBCluster", {"vpcSecurityGroups": [{}]}),
             (GROUP, {"groupId": None}),
         ):

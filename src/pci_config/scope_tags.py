@@ -25,24 +25,51 @@ SERVICE, FUNCTION = "AWS::ECS::Service", "AWS::Lambda::Function"
 Groups = Callable[[Mapping[str, Any]], Sequence[str]]
 
 
+def _listed(configuration: Mapping[str, Any]) -> Sequence[str]:
+    return _list(configuration["securityGroups"])
+
+
 def _vpc_groups(configuration: Mapping[str, Any]) -> Sequence[str]:
-    return [entry["vpcSecurityGroupId"] for entry in configuration.get("vpcSecurityGroups") or []]
+    return [entry["vpcSecurityGroupId"] for entry in _list(configuration["vpcSecurityGroups"])]
+
+
+def _instance_groups(configuration: Mapping[str, Any]) -> Sequence[str]:
+    return [entry["groupId"] for entry in _list(configuration["securityGroups"])]
 
 
 def _service_groups(configuration: Mapping[str, Any]) -> Sequence[str]:
-    network = (configuration.get("NetworkConfiguration") or {}).get("AwsvpcConfiguration") or {}
-    return network.get("SecurityGroups") or []
+    """None in other network modes than awsvpc. There, a service that names none uses its VPC's default group."""
+    network = configuration["NetworkConfiguration"]
+    if network == {}:
+        return ()
+    groups = _list(network["AwsvpcConfiguration"]["SecurityGroups"])
+    if not groups:
+        raise ValueError("none is named, so it is the VPC's default group, which the item does not tell")
+    return groups
 
 
-# How each type names the security groups that it uses; an absent or empty list is none (bridge network mode, no VPC).
+def _function_groups(configuration: Mapping[str, Any]) -> Sequence[str]:
+    """None outside a VPC: null, or empty lists."""
+    network = configuration["vpcConfig"]
+    return () if network is None else _list(network["securityGroupIds"])
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{type(value).__name__} is no list")
+    return value
+
+
+# How each type names the security groups that it uses. A member that is missing is no answer: AWS Config spells out that there
+# is none (null or an empty list, by the type's generation).
 GROUPS: Mapping[str, Groups] = {
-    INSTANCE: lambda c: [entry["groupId"] for entry in c.get("securityGroups") or []],
-    LOAD_BALANCER: lambda c: c.get("securityGroups") or [],
-    CLASSIC_LOAD_BALANCER: lambda c: c.get("securityGroups") or [],
+    INSTANCE: _instance_groups,
+    LOAD_BALANCER: _listed,
+    CLASSIC_LOAD_BALANCER: _listed,
     DB_CLUSTER: _vpc_groups,
     DB_INSTANCE: _vpc_groups,
     SERVICE: _service_groups,
-    FUNCTION: lambda c: (c.get("vpcConfig") or {}).get("securityGroupIds") or [],
+    FUNCTION: _function_groups,
 }
 
 

@@ -92,6 +92,7 @@ NOT_IN_THE_SAMPLE = {
     "AWS::EC2::FlowLog": ".deliverLogsPermissionArn .logGroupName",
     "AWS::ECS::Cluster": ".Configuration.ExecuteCommandConfiguration.LogConfiguration.",
     "AWS::ElasticLoadBalancingV2::Listener": ".DefaultActions[].RedirectConfig",
+    "AWS::Lambda::Function": ".Tags",
     "AWS::RDS::DBCluster": ".publiclyAccessible",
     "AWS::S3::Bucket": ".BucketTaggingConfiguration.tagSets[].tags.",  # the user's own keys
 }

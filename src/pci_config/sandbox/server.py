@@ -63,7 +63,6 @@ class MotoServer:
             self._stack.callback(server.stop)
             host, port = server.get_host_and_port()
             self.endpoint = f"http://{host}:{port}"
-            self._stack.enter_context(_account_hosts())
             os.environ["AWS_ENDPOINT_URL"] = self.endpoint
             self._stack.enter_context(_account_hosts())
         moto_api_backend.reset()
@@ -105,22 +104,6 @@ class MotoServer:
             return self.session(account_id, region)
         owner, role = role_arn.split(":")[4:6]
         return self.session(owner, region, role.removeprefix("role/"))
-
-
-@contextmanager
-def _account_hosts() -> Iterator[None]:
-    """S3 Control's clients put the account before the host: `123456789012.127.0.0.1` leads to the server too."""
-    resolve = socket.getaddrinfo
-
-    def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
-        ours = isinstance(host, str) and host.endswith(".127.0.0.1")
-        return resolve("127.0.0.1" if ours else host, *arguments, **options)
-
-    socket.getaddrinfo = resolved
-    try:
-        yield
-    finally:
-        socket.getaddrinfo = resolve
 
 
 @contextmanager

@@ -189,7 +189,33 @@ def remediated() -> tuple[dict[str, Any], dict[str, Any]]:
         "message": "AccessDenied on ec2:RevokeSecurityGroupEgress: a service control policy of the organization forbids it",
     }
     after["remediation"] = record
+    after["exceptions"] = [_exception(number, state) for number, state in enumerate(EXCEPTION_STATES)]
     return before, after
+
+
+#: State, findings accepted, findings that count.
+EXCEPTION_STATES = (("in-force", 2, 0), ("expired", 0, 1), ("in-force", 0, 0), ("expires-soon", 1, 0), ("not-yet", 0, 2))
+
+
+def _exception(number: int, told: tuple[str, int, int]) -> dict[str, Any]:
+    state, used, still_open = told
+    staging, account = "700000000007", ("700000000007", "800000000008")[number % 2]
+    return {
+        "rule": ("PCI_LISTENER_TLS_ONLY", "PCI_LOAD_BALANCER_LOG_DELIVERED")[number % 2],
+        "accounts": [staging, "800000000008"] if number == 2 else [account],
+        "regions": ["eu-west-1"],
+        "resource": f"arn:aws:elasticloadbalancing:*:*:listener/app/legacy-terminal-{number}/*",
+        "reason": "Terminals of series 4 cannot be updated before they are replaced in March",
+        "approver": "Chief information security officer",
+        "ticket": f"SEC-{1230 + number}",
+        "compensating_control": "Terminals reach the listener through the site VPN only",
+        "created": "2026-11-01",
+        "expires": "2027-03-31",
+        "state": state,
+        "used": used,
+        "open": still_open,
+        "assessed": True,
+    }
 
 
 UNDECIDED = {

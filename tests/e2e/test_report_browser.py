@@ -368,6 +368,7 @@ def test_without_javascript_totals_and_tables_remain(open_page: Callable[..., ch
         "#by-rule table",
         "#by-account table",
         "#remediation table",
+        "#exceptions table",
     ):
         assert visible(selector), selector
     for selector in ("#filters", "#table-region", "#versions"):

@@ -21,7 +21,9 @@ GOOD_GROUP = "sg-0aaaaaaaaaaaaaaaa"
 @pytest.fixture
 def folder(tmp_path: Path, root: Path, sample: Callable[[str], Any]) -> Path:
     """A folder with settings, an empty register and a snapshot of one wrong and one right group."""
-    (tmp_path / "rdk.json").write_text((root / "rdk.json").read_text("utf-8"), "utf-8")
+    settings = json.loads((root / "rdk.json").read_text("utf-8"))
+    settings["Accounts"]["development"] = ["800000000008", "123456789012"]  # the samples' account
+    (tmp_path / "rdk.json").write_text(json.dumps(settings), "utf-8")
     (tmp_path / "exceptions.yaml").write_text("exceptions: []\n", "utf-8")
     group = sample("AWS_EC2_SecurityGroup")
     right = json.loads(json.dumps(group))

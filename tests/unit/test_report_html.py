@@ -266,6 +266,32 @@ def test_remediation_shows_what_needs_attention_first() -> None:
     assert "No remediation was run." in Parsed(render(document(result(), remediation=[]))).text
 
 
+def test_exceptions_are_listed_with_their_text_what_needs_attention_first() -> None:
+    page = render(remediated()[1])
+    section = Parsed(page.split('<section id="exceptions"')[1].split("</section>")[0])
+    order = [section.text.index(ticket) for ticket in ("SEC-1231", "SEC-1232", "SEC-1233", "SEC-1230", "SEC-1234")]
+    assert order == sorted(order)
+    for text in (
+        "Expired 1 Its findings count again", "Unused 1 In force, but nothing was found that it accepts", "Not yet in force 1",
+        "2026-11-01 to 2027-03-31 accepts 2 findings", "1 finding counts again", "2 findings count",
+        "Terminals of series 4 cannot be updated before they are replaced in March",
+        "Compensating control: Terminals reach the listener through the site VPN only", "Chief information security officer",
+        "development 800000000008",
+    ):  # fmt: skip
+        assert text in section.text, text
+    assert "This document holds no register of exceptions." in Parsed(render(document(result()))).text
+    assert "The register of exceptions is empty: nothing is accepted." in Parsed(render(document(result(), exceptions=[]))).text
+    assert page.count('href="#exceptions"') == 1
+
+
+def test_texts_of_exceptions_stay_text() -> None:
+    hostile = '<img src=x onerror="1">'
+    (entry,) = remediated()[1]["exceptions"][:1]
+    texts = dict.fromkeys(("resource", "reason", "approver", "ticket", "compensating_control", "created", "expires"), hostile)
+    page = render(document(result(), exceptions=[{**entry, **texts, "accounts": [hostile], "regions": [hostile]}]))
+    assert not [tag for tag, _ in Parsed(page).elements if tag == "img"]
+
+
 def test_comparison_is_reckoned_and_names_different_sources() -> None:
     earlier = document(
         result(), result(resource_id="2"), result(resource_id="3"), generated_at="2026-11-23T06:00:00Z", sources=["account"]
@@ -296,6 +322,7 @@ def test_a_comparison_the_wrong_way_round_is_refused() -> None:
         ({"results": [result(account_id=None)]}, r"results\[0\]: 'account_id' is missing"),
         ({"results": [result(requirements={"4.0.1": "1.2"})]}, "'requirements' is not an object of lists"),
         ({"remediation": "none"}, "'remediation' is not a list"),
+        ({"exceptions": "none"}, "'exceptions' is not a list"),
         ({"remediation": [{}]}, r"remediation\[0\]: 'status' is missing"),
         ({"remediation": ["fixed"]}, r"remediation\[0\]: is not an object"),
     ],

@@ -26,15 +26,23 @@ Groups = Callable[[Mapping[str, Any]], Sequence[str]]
 
 
 def _vpc_groups(configuration: Mapping[str, Any]) -> Sequence[str]:
-    return [entry["vpcSecurityGroupId"] for entry in configuration.get("vpcSecurityGroups") or []]
+    return [entry["vpcSecurityGroupId"] for entry in configuration["vpcSecurityGroups"]]
 
 
 def _service_groups(configuration: Mapping[str, Any]) -> Sequence[str]:
-    network = (configuration.get("NetworkConfiguration") or {}).get("AwsvpcConfiguration") or {}
-    return network.get("SecurityGroups") or []
+    """Without a network of its own a service has no group; with one and no group named it would have its VPC's default."""
+    network = (configuration.get("NetworkConfiguration") or {}).get("AwsvpcConfiguration")
+    groups: Sequence[str] = network["SecurityGroups"] if network else []
+    return groups
 
 
-# How each type names the security groups that it uses; an absent or empty list is none (bridge network mode, no VPC).
+def _function_groups(configuration: Mapping[str, Any]) -> Sequence[str]:
+    network = configuration.get("vpcConfig")
+    groups: Sequence[str] = network["securityGroupIds"] if network else []
+    return groups
+
+
+# How each type names the security groups that it uses.
 GROUPS: Mapping[str, Groups] = {
     INSTANCE: lambda c: [entry["groupId"] for entry in c.get("securityGroups") or []],
     LOAD_BALANCER: lambda c: c.get("securityGroups") or [],
@@ -42,7 +50,7 @@ GROUPS: Mapping[str, Groups] = {
     DB_CLUSTER: _vpc_groups,
     DB_INSTANCE: _vpc_groups,
     SERVICE: _service_groups,
-    FUNCTION: lambda c: (c.get("vpcConfig") or {}).get("securityGroupIds") or [],
+    FUNCTION: _function_groups,
 }
 
 

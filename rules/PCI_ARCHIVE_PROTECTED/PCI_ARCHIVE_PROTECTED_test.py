@@ -34,6 +34,11 @@ from pci_config.rule import (
 )
 from pci_config.settings import SettingMissing, Settings
 
+# Members whose absence means fine, and why (tests/property/test_every_rule.py)
+ABSENT_IS_FINE = {
+    "ARN": "a bucket's name gives its ARN",
+}
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ARCHIVE, MEMBER, FOREIGN, REGION = "300000000003", "600000000006", "999999999999", "eu-west-1"
 OWN_ORGANIZATION, OTHER_ORGANIZATION = "o-abcdefghij", "o-zyxwvutsrq"

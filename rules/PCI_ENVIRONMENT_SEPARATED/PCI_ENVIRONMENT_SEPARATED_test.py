@@ -35,6 +35,13 @@ from pci_config.sandbox import ram_service
 from pci_config.settings import SettingMissing, Settings
 from PCI_ENVIRONMENT_SEPARATED import PciEnvironmentSeparated
 
+# Members whose absence means fine, and why (tests/property/test_every_rule.py)
+ABSENT_IS_FINE = {
+    "tags": "without environment tag the other lines of the table decide",
+    "tags.environment": "without environment tag the other lines of the table decide",
+    "tags.env": "without environment tag the other lines of the table decide",
+}
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 REGION = "eu-west-1"
 ACCOUNTS = {

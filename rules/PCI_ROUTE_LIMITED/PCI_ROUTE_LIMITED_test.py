@@ -31,6 +31,13 @@ from pci_config.rule import (
 from pci_config.settings import Settings, Tier
 from PCI_ROUTE_LIMITED import PciRouteLimited, RouteParameters, RouteTables, SubnetTiers
 
+# Members whose absence means fine, and why (tests/property/test_every_rule.py)
+ABSENT_IS_FINE = {
+    "tags": "a subnet without tier is judged by UntaggedPolicy",
+    "tags.pci:tier": "a subnet without tier is judged by UntaggedPolicy",
+    "configuration.routes.*.carrierGatewayId": "the route's other target decides; a route without any is refused",
+}
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SAMPLES = Path(__file__).resolve().parents[2] / "tests" / "data" / "ci"
 SETTINGS = Settings(network_tiers={name: Tier((), ()) for name in ("dmz", "service", "database")})

@@ -29,6 +29,16 @@ from pci_config.scope_tags import GROUPS, groups_of
 from pci_config.settings import SettingMissing, Settings, Tier
 from PCI_SCOPE_TAGGED import PciScopeTagged
 
+# Members whose absence means fine, and why (tests/property/test_every_rule.py)
+ABSENT_IS_FINE = {
+    "tags": "the item's tags stand in its configuration as well",
+    "tags.pci:scope": "the item's tags stand in its configuration as well",
+    "configuration.securityGroups": "a network load balancer may have no security group",
+    "configuration.vpcConfig": "a function outside a VPC has no security group",
+    "configuration.NetworkConfiguration": "a service in bridge or host mode has no security group of its own",
+    "configuration.NetworkConfiguration.AwsvpcConfiguration": "a service in bridge or host mode has no security group of its own",
+}
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 OWN, OTHER, REGION = "123456789012", "210987654321", "eu-west-1"
 TIERS = dict.fromkeys(("dmz", "service", "database"), Tier((), ()))

@@ -113,7 +113,7 @@ def test_show_takes_managed_rules_under_both_names() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("PCI_LISTENER_TLS_ONL", "did you mean PCI_LISTENER_TLS_ONLY?"),
+        ("PCI_LISTENER_TLS_ONL", "did you mean PCI_LISTENER_TLS_ONLY"),
         ("listener", "did you mean PCI_LISTENER_TLS_ONLY?"),
         ("PASSWORD_POLCY", "did you mean PCI_PASSWORD_POLICY"),
         ("zzz", "no rule 'zzz'; see `pci-config rules list`"),

@@ -53,6 +53,9 @@ READ_BY_RULES = {
     "AWS::ElasticLoadBalancingV2::Listener": ["configuration.ListenerArn", "configuration.LoadBalancerArn", "configuration.Protocol", "configuration.Port", "configuration.DefaultActions[].Type"],
     "AWS::ElasticLoadBalancing::LoadBalancer": ["configuration.listenerDescriptions[].listener.protocol", "configuration.listenerDescriptions[].listener.loadBalancerPort", "supplementaryConfiguration.LoadBalancerAttributes.accessLog.enabled"],
     "AWS::S3::Bucket": ["supplementaryConfiguration.BucketVersioningConfiguration.status", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].status", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].filter.predicate.prefix", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].expirationInDays", "supplementaryConfiguration.BucketLifecycleConfiguration.rules[].transitions[].storageClass"],
+    "AWS::IAM::Role": ["configuration.roleName", "configuration.path", "configuration.assumeRolePolicyDocument"],
+    "AWS::IAM::User": ["configuration.userName", "configuration.userPolicyList[].policyDocument", "configuration.groupList[]"],
+    "AWS::IAM::Group": ["configuration.groupName", "configuration.groupPolicyList[].policyDocument"],
     "AWS::CloudTrail::Trail": ["configuration.trailARN", "configuration.s3BucketName", "configuration.homeRegion", "configuration.isOrganizationTrail", "configuration.isMultiRegionTrail", "configuration.logFileValidationEnabled", "configuration.includeGlobalServiceEvents"],
 }  # fmt: skip
 

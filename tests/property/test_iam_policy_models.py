@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,10 @@ from pci_config.iam_condition import Context, PolicyError, all_of, any_of, cover
 from pci_config.iam_policy import Policy, Principal, matches, parse_policy
 
 SIMULATOR = Path(__file__).resolve().parents[1] / "iam" / "simulate_requests.mjs"
+needs_simulator = pytest.mark.skipif(
+    shutil.which("node") is None or not (SIMULATOR.parent / "node_modules").is_dir(),
+    reason="the IAM policy simulator needs node and `npm ci --prefix tests/iam`",
+)
 OWN, OTHER = "111122223333", "444455556666"
 ROLE = f"arn:aws:iam::{OWN}:role/r"
 USER = f"arn:aws:iam::{OTHER}:user/alice"
@@ -129,6 +135,7 @@ def verdict(policy: Policy, asked: dict[str, Any]) -> bool | None:
     return all_of([any_of(answers[True]), None if denied is None else not denied])
 
 
+@needs_simulator
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], derandomize=True)
 @given(st.lists(requests(), min_size=60, max_size=60))
 def test_what_is_sure_is_what_an_independent_evaluator_says(asked: list[dict[str, Any]]) -> None:

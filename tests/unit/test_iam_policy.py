@@ -150,6 +150,7 @@ class TestForms:
         with pytest.raises(PolicyError, match="Principal is missing"):
             parse_policy(without, principals="required")
 
+    @pytest.mark.skipif(not AWS_ACTIONS.is_dir(), reason="the list of AWS's actions needs `npm ci --prefix tests/iam`")
     def test_every_action_of_aws_can_be_written(self) -> None:
         actions = [f"{path.stem}:{name}" for path in AWS_ACTIONS.glob("*.json") for name in json.loads(path.read_text("utf-8"))]
         assert len(actions) > 5000

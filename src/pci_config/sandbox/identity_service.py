@@ -1,4 +1,5 @@
-"""Adds to moto what Identity Center shows of itself: which account has an instance, and where its users come from.
+"""Adds to moto what Identity Center shows of itself: which account has an instance, and where its users come from; and the ids
+and names of managed policies in GetAccountAuthorizationDetails.
 
 moto gives every account an instance in every Region; here an account has one when `enable` said so, in that Region. Users have
 the external ids and the status that `provisioned` states. Source: SSO Admin API reference, ListInstances; Identity Store API
@@ -8,8 +9,10 @@ reference, User.
 from __future__ import annotations
 
 import json
+import operator
 from typing import Any
 
+from moto.iam.models import Policy
 from moto.identitystore.models import identitystore_backends
 from moto.identitystore.responses import IdentityStoreResponse
 from moto.ssoadmin.models import ssoadmin_backends
@@ -23,6 +26,8 @@ def install() -> None:
     """Teach moto the actions of this module. Installing again changes nothing."""
     for response, action in ((SSOAdminResponse, list_instances), (IdentityStoreResponse, list_users)):
         setattr(response, action.__name__, action)
+    for member in ("id", "name"):  # moto's serialiser looks for PolicyId and PolicyName under other names than the model's
+        setattr(Policy, f"policy_{member}", property(operator.attrgetter(member)))
 
 
 def enable(account_id: str, region: str) -> str:

@@ -47,7 +47,9 @@ class _Workload:
         account = self._issuer.accounts[self._role]
         if self._role == "production":
             other = {"AWS": f"arn:aws:iam::{self._issuer.accounts['identity']}:root"}
-            self._wrong("read-only", other, WITH_MFA, "developers of the other identity account reach production")
+            why = "developers of the other identity account reach production"
+            made = self._wrong("read-only", other, WITH_MFA, why)
+            self._issuer.plant(self._role, self._home, "PCI_ENVIRONMENT_SEPARATED", made, why, False)
             audience = {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}
             provider = {"Federated": f"arn:aws:iam::{account}:saml-provider/corporate"}
             self._made("auditor", "sts:AssumeRoleWithSAML", provider, audience)
@@ -67,9 +69,10 @@ class _Workload:
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         return str(self._iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["RoleId"])
 
-    def _wrong(self, name: str, principal: dict[str, str], condition: dict[str, Any], why: str) -> None:
+    def _wrong(self, name: str, principal: dict[str, str], condition: dict[str, Any], why: str) -> str:
         made = self._made(name, "sts:AssumeRole", principal, condition)
         self._issuer.plant(self._role, self._home, TRUST, made, why, False)
+        return made
 
 
 def _service_user(server: MotoServer, issuer: Issuer, home: str) -> None:

@@ -261,7 +261,7 @@ def _role(item: Item, account: Account, settings: Settings) -> Finding:
 
 
 def _distrusted(opening: Opening, settings: Settings) -> Iterator[str]:
-    accounts = opening.accounts()
+    accounts = opening.origins()
     if accounts is None:
         if opening.principal.entity == "anyone" and opening.principal.kind in ("*", "AWS"):
             yield "everyone, other environments too"

@@ -131,7 +131,7 @@ def is_log_service(name: str, log_services: Collection[str]) -> bool:
 
 
 def _from(opening: Opening, accounts: frozenset[str]) -> bool:
-    found = opening.accounts()
+    found = opening.origins()
     return found is not None and found <= accounts
 
 

@@ -143,6 +143,10 @@ class Opening:
         """The accounts in whose name a service may come; None when nothing limits them."""
         return self._limited_by("aws:SourceAccount", "aws:SourceArn")
 
+    def origins(self) -> frozenset[str] | None:
+        """The accounts it comes from: those in whose name a service may come, everyone else's own."""
+        return self.source_accounts() if self.principal.kind == "Service" else self.accounts()
+
     def _limited_by(self, *keys: str) -> frozenset[str] | None:
         for condition in (found for key in keys for found in self.statement.demanding(key)):
             accounts = [account_in(value, by_parts=condition.operator.startswith("Arn")) for value in condition.values]

@@ -36,11 +36,19 @@ def test_the_snapshot_example_runs(root: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "PCI_SECURITY_GROUP_EGRESS_LIMITED" in run.output
 
 
-def test_every_rule_is_in_the_table_with_its_document(root: Path) -> None:
-    text = (root / "README.md").read_text("utf-8")
+def test_every_rule_is_in_the_index_with_its_document(root: Path) -> None:
+    assert "(docs/rules/README.md)" in (root / "README.md").read_text("utf-8")
+    text = (root / "docs" / "rules" / "README.md").read_text("utf-8")
     for entry in Catalogue.load().rules.values():
         (line,) = (line for line in text.splitlines() if line.startswith(f"| [{entry.id}]"))
-        assert (entry.remediation.document if entry.remediation else "| |") in line
+        assert (entry.remediation.document if entry.remediation else "|") in line
+
+
+def test_the_readme_counts_right(root: Path) -> None:
+    catalogue = Catalogue.load()
+    text = (root / "README.md").read_text("utf-8")
+    assert f"{len(catalogue.rules)} rules of our own" in text
+    assert f"{len(catalogue.managed_rules)} AWS managed rules" in text
 
 
 def test_links_lead_somewhere(root: Path) -> None:

@@ -35,7 +35,7 @@ def packs_page(texts: Mapping[str, str]) -> str:
         lines += [f"- `{name}`: {size:,} bytes; a request takes {MAX_TEMPLATE_BYTES:,}: it {way} (`{delivery(text)}`)."]
     lines += [
         "",
-        "Why so: [decisions/0003](decisions/0003-pack-templates-by-size.md). AWS's limits on numbers of rules are those of its",
+        "Why so: [decisions/0004](decisions/0004-pack-templates-by-size.md). AWS's limits on numbers of rules are those of its",
     ]
     lines += ["developer guide of 2023; Service Quotas has today's."]
     return page(lines)

@@ -147,7 +147,7 @@ class Demo:
                 "document": entry.remediation.document if entry.remediation else None,
             }
             if entry.remediation is None:
-                lines.append({**line, "status": "needs a human", "message": "no document changes this: see the annotation"})
+                lines.append({**line, "status": "needs a human", "message": result.annotation})
                 continue
             step(f"planning {result.resource_name or result.resource_id}"[:70])
             config = self.server.clients(result.account_id, result.region).build_client("config")

@@ -27,6 +27,7 @@ from pci_config.sandbox import (
     cloudtrail_service,
     config_service,
     iam_service,
+    lambda_service,
     logs_service,
     ram_service,
     recorder_service,
@@ -65,6 +66,7 @@ class Demo:
         cloudtrail_service.install()
         logs_service.install()
         iam_service.install()
+        lambda_service.install()
         ram_service.install()
         recorder_service.install()
         securityhub_service.install()

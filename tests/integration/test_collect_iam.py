@@ -102,3 +102,14 @@ def test_the_home_region_records_them() -> None:
         for region, count in (("us-east-1", 0), ("eu-west-1", 1)):
             recorder = Recorder([collector], "eu-west-1")
             assert len(recorder.record(Clients(), ACCOUNT, region, State())) == count  # type: ignore[arg-type]
+
+
+def test_roles_of_cloudformation() -> None:
+    identity_service.install()
+    template = (project_root() / "org_setup" / "member_global" / "template.yaml").read_text("utf-8")
+    with mock_aws():
+        formation = boto3.client("cloudformation", region_name="eu-west-1")
+        formation.create_stack(StackName="roles", TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"])
+        roles = list(iam.collect(Clients(), ACCOUNT, "eu-west-1", NOW))
+    (policy,) = next(r for r in roles if r["resourceName"] == "pci-config-rules")["configuration"]["rolePolicyList"]
+    assert json.loads(unquote(policy["policyDocument"]))["Statement"][0]["Sid"] == "ReadWhatTheRulesJudge"

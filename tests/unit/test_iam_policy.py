@@ -533,7 +533,7 @@ class TestAccounts:
 
     def test_named_principals_need_no_condition(self) -> None:
         (opening,) = policy(statement(USER)).openings("sts:AssumeRole")
-        assert opening.accounts() == {OTHER}
+        assert opening.accounts() == frozenset({OTHER})
 
     def test_account_in(self) -> None:
         for text, account in ((OWN, OWN), (f"x{OWN}", None), (ROOT, OTHER), ("arn:aws:s3:::b", None), ("", None)):

@@ -1,5 +1,5 @@
 """Adds to moto what Identity Center shows of itself: which account has an instance, and where its users come from; and the ids
-and names of managed policies in GetAccountAuthorizationDetails.
+and names of managed policies in GetAccountAuthorizationDetails, which takes roles of CloudFormation, too.
 
 moto gives every account an instance in every Region; here an account has one when `enable` said so, in that Region. Users have
 the external ids and the status that `provisioned` states. Source: SSO Admin API reference, ListInstances; Identity Store API
@@ -12,13 +12,14 @@ import json
 import operator
 from typing import Any
 
-from moto.iam.models import Policy
+from moto.iam.models import Policy, Role
 from moto.identitystore.models import identitystore_backends
 from moto.identitystore.responses import IdentityStoreResponse
 from moto.ssoadmin.models import ssoadmin_backends
 from moto.ssoadmin.responses import SSOAdminResponse
 
 _ENABLED, _STATED = "sandbox_enabled", "sandbox_users"
+_moto_put_policy = Role.put_policy
 _moto_list_users = IdentityStoreResponse.list_users
 
 
@@ -26,6 +27,7 @@ def install() -> None:
     """Teach moto the actions of this module. Installing again changes nothing."""
     for response, action in ((SSOAdminResponse, list_instances), (IdentityStoreResponse, list_users)):
         setattr(response, action.__name__, action)
+    setattr(Role, put_policy.__name__, put_policy)
     for member in ("id", "name"):  # moto's serialiser looks for PolicyId and PolicyName under other names than the model's
         setattr(Policy, f"policy_{member}", property(operator.attrgetter(member)))
 
@@ -56,3 +58,8 @@ def list_users(self: Any) -> str:
     for user in reply["Users"]:
         user.update(stated.get(user["UserId"], {}))
     return json.dumps(reply)
+
+
+def put_policy(self: Role, name: str, document: Any) -> None:
+    """As text, also where CloudFormation brings an object, which moto's GetAccountAuthorizationDetails stumbles over."""
+    _moto_put_policy(self, name, document if isinstance(document, str) else json.dumps(document))

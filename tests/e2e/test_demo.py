@@ -87,10 +87,16 @@ def test_what_the_register_accepts_is_shown_with_its_text_and_left_alone(outcome
     for document in (outcome.before, outcome.after):
         assert found(document, "EXCEPTED") == excepted
         (result,) = [r for r in document["results"] if r["compliance"] == "EXCEPTED"]
-        assert re.match(r"accepted until \d{4}-\d\d-\d\d \(SEC-1234\): Test terminals of series 4 .* port 80: ", result["annotation"])
+        assert re.match(
+            r"accepted until \d{4}-\d\d-\d\d \(SEC-1234\): Test terminals of series 4 .* port 80: ", result["annotation"]
+        )
     for text in ("Excepted (1)", "SEC-1234"):
         assert text in outcome.text
-    for text in ("Test terminals of series 4", "signed parameter files without account data", "Chief information security officer"):
+    for text in (
+        "Test terminals of series 4",
+        "signed parameter files without account data",
+        "Chief information security officer",
+    ):
         assert text in outcome.report.split('<section id="exceptions"')[1].partition("</section>")[0]
 
 
@@ -115,11 +121,12 @@ def test_results_keep_to_the_public_contract(outcome: Outcome, root: Path) -> No
 
 def test_the_report_and_the_terminal_tell_it(outcome: Outcome) -> None:
     assert outcome.report.startswith("<!DOCTYPE html>") or outcome.report.startswith("<!doctype html>")
-    fixable = sum(planted.fixable for planted in outcome.planted.values())
+    open_ones = [planted for planted in outcome.planted.values() if not planted.excepted]
+    fixable = sum(planted.fixable for planted in open_ones)
     told = (
         "Findings before → after",
         f"Fixed ({fixable})",
-        f"Needs a human ({len(outcome.planted) - fixable})",
+        f"Needs a human ({len(open_ones) - fixable})",
         "managed rules",
     )
     for text in told:

@@ -94,6 +94,7 @@ NOT_IN_THE_SAMPLE = {
     "AWS::CloudFront::Distribution": ".activeTrusted .distributionConfig",
     "AWS::EC2::FlowLog": ".deliverLogsPermissionArn .logGroupName",
     "AWS::ECS::Cluster": ".Configuration.ExecuteCommandConfiguration.LogConfiguration.",
+    "AWS::ECS::TaskDefinition": ".ContainerDefinitions[].LogConfiguration.Options. .ContainerDefinitions[].FirelensConfiguration",
     "AWS::ElasticLoadBalancingV2::Listener": ".DefaultActions[].RedirectConfig",
     "AWS::Lambda::Function": ".Tags",
     "AWS::RDS::DBCluster": ".publiclyAccessible",

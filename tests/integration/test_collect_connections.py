@@ -8,14 +8,13 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from pci_config.catalogue import project_root
-from pci_config.collect import ec2_connections, iam, lambda_functions
+from pci_config.collect import ec2_connections, lambda_functions
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -134,19 +133,3 @@ def test_transit_gateways_and_attachments() -> None:
     assert item["resourceId"] == attachment
     expected = {"Id": attachment, "TransitGatewayId": gateway, "VpcId": vpc, "SubnetIds": [subnet]}
     assert {name: item["configuration"][name] for name in expected} == expected
-
-
-def test_roles_are_collected_once_with_their_trust_encoded() -> None:
-    arn = _role()
-    iam_client = boto3.client("iam", region_name=REGION)
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
-    iam_client.put_role_policy(RoleName="settlement", PolicyName="read", PolicyDocument=json.dumps(policy))
-    item = collected(iam, "AWS::IAM::Role")
-    configuration = item["configuration"]
-    assert (item["awsRegion"], item["ARN"], item["resourceName"]) == ("global", arn, "settlement")
-    assert item["resourceId"] == configuration["roleId"]
-    assert "{" not in configuration["assumeRolePolicyDocument"]
-    assert json.loads(unquote(configuration["assumeRolePolicyDocument"])) == TRUST
-    assert json.loads(unquote(configuration["rolePolicyList"][0]["policyDocument"])) == policy
-    assert configuration["tags"] == [{"key": "environment", "value": "production"}]
-    assert list(iam.collect(Clients(), ACCOUNT, "eu-west-1", NOW)) == []

@@ -36,7 +36,7 @@ def test_content(bundle: Path) -> None:
         assert not [name for name in names if name.endswith(("_test.py", "/cli.py")) or "sandbox" in name]
         assert "$schema" not in json.loads(archive.read("settings.json"))
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    assert bundle.stat().st_size < 200_000
+    assert bundle.stat().st_size < 300_000  # a small package keeps cold starts short
 
 
 def test_every_rule_imports_from_the_bundle_alone(bundle: Path, tmp_path: Path) -> None:

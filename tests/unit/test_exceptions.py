@@ -153,8 +153,10 @@ def test_the_shipped_register_is_valid_and_so_is_its_example(root: Path, tmp_pat
     text = (root / "exceptions.yaml").read_text("utf-8")
     assert load_register(root / "exceptions.yaml").entries == ()
     example = text[text.index("# exceptions:") :].replace("# ", "").replace("#", "").rpartition("exceptions: []")[0]
-    (entry,) = load(tmp_path, example).entries
-    assert entry.ticket == "SEC-1234"
+    documented = (root / "docs" / "exceptions.md").read_text("utf-8").split("```yaml\n")[1].partition("```")[0]
+    for text in (example, documented):
+        (entry,) = load(tmp_path, text).entries
+        assert entry.ticket == "SEC-1234"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "exceptions: []\n", "exceptions:\n", "\ufeffexceptions: []\n"])

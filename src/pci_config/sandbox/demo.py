@@ -26,7 +26,7 @@ from pci_config.exceptions_use import entries_of_assessment
 from pci_config.rdk_json import RdkJson
 from pci_config.report import html
 from pci_config.report.json_report import render_json
-from pci_config.sandbox import config_service, services
+from pci_config.sandbox import config_service
 from pci_config.sandbox.demo_exceptions import write_register
 from pci_config.sandbox.deployment import deploy
 from pci_config.sandbox.organization import Issuer, build_issuer
@@ -62,7 +62,6 @@ class Demo:
         self._recorders: dict[tuple[str, str], Recorder] = defaultdict(
             lambda: Recorder(home_region=self.rdk_json.settings.home_region)
         )
-        services.install(server)
 
     @property
     def places(self) -> list[tuple[str, str]]:

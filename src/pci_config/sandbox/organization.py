@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pci_config.rdk_json import RdkJson
+from pci_config.sandbox import services
 from pci_config.sandbox.organization_network import build_workload
 from pci_config.sandbox.planted import areas
 from pci_config.sandbox.server import MotoServer
@@ -73,7 +74,8 @@ class Issuer:
 
 
 def build_issuer(server: MotoServer, rdk_json: RdkJson, progress: Callable[[str], None] = lambda _: None) -> Issuer:
-    """Build everything in the accounts that rdk.json names. Takes a few seconds over HTTP."""
+    """Teach moto what it lacks and build everything in the accounts that rdk.json names. Takes a few seconds over HTTP."""
+    services.install(server)
     issuer = Issuer({role: ids[0] for role, ids in rdk_json.settings.accounts.items()})
     progress("organization and accounts")
     _organization(server, issuer)

@@ -65,6 +65,8 @@ class Answers:
 
 def changed(item: dict[str, Any], path: str, value: Any) -> None:
     """Set the member at a dotted path; a number is a place in a list, and `-` removes the member."""
+    if isinstance(value, dict) and set(value) == {"as_json"}:  # a policy is text in an item
+        value = json.dumps(value["as_json"])
     *way, last = path.split(".")
     holder: Any = item
     for step in way:
@@ -77,10 +79,23 @@ def changed(item: dict[str, Any], path: str, value: Any) -> None:
         holder[last] = value
 
 
+def as_recorded(permission: dict[str, Any]) -> None:
+    """Lists that AWS Config records even when they are empty, and the older spelling beside the newer one."""
+    for name in ("ipv4Ranges", "ipv6Ranges", "prefixListIds", "userIdGroupPairs"):
+        permission.setdefault(name, [])
+    permission["ipRanges"] = [entry["cidrIp"] for entry in permission["ipv4Ranges"]]
+    for name in ("fromPort", "toPort"):
+        permission.setdefault(name, None)
+
+
 def item_of(case: Case) -> dict[str, Any]:
     item: dict[str, Any] = json.loads((SAMPLES / f"{case.judged['sample']}.json").read_text("utf-8"))
     for path, value in (case.judged.get("set") or {}).items():
         changed(item, path, copy.deepcopy(value))
+    if item["resourceType"] == "AWS::EC2::SecurityGroup":
+        for direction in ("ipPermissions", "ipPermissionsEgress"):
+            for permission in item["configuration"][direction]:
+                as_recorded(permission)
     return item
 
 

@@ -103,7 +103,7 @@ def said(case: Case) -> tuple[str, str]:
     """Verdict and words of our rule; an error counts as one."""
     rule: PciRule = CATALOGUE.rules[case.rule].rule_class(SETTINGS)
     parameters = rule.evaluate_parameters(case.judged.get("parameters") or {})
-    item = item_of(case) if "sample" in case.judged else None
+    item = item_of(case) if case.judged.get("sample") else None
     account, region = (item["awsAccountId"], item["awsRegion"]) if item else (case.judged["account"], "eu-west-1")
     now: datetime = parse_time(case.judged.get("now", NOW))
     facts = LiveFacts(Answers(case.judged.get("aws") or {}), Scope(account, region, now, SETTINGS))

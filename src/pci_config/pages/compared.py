@@ -19,10 +19,12 @@ WAYS = {"run": "run", "read": "read"}
 VERDICTS = {"COMPLIANT": "compliant", "NON_COMPLIANT": "non-compliant", "NOT_APPLICABLE": "not applicable", "ERROR": "error"}
 INTRODUCTION = """\
 Cases in which one of our rules and another tool say different things about the same resource. Each is a test: our rule judges a
-recorded item, changed as told, and must give the verdict and the words shown here (`tests/unit/test_compared.py`). The verdict of
-the others is marked *run* when their check was called on that resource, and *read* when it follows from their code or, for AWS's
-managed rules, from AWS's description of them. They ask other questions than we do, and for other users: a difference is no fault
-of theirs. [Where they see more](#where-they-are-right-or-see-more) is at the end.
+recorded item, changed as told, and must give the verdict and the words shown here (`tests/unit/test_compared.py`).
+
+The verdict of others is marked *run* when their check was called on that resource as their tool reads it, and *read* when it
+follows from their code or, for AWS's managed rules, from AWS's description. A filter of Cloud Custodian that matches is a
+finding, unless it says "as wanted". All of them ask other questions than we do, for other users: a difference is no fault of
+theirs. Where they are right, or see more, is [at the end](#where-they-are-right-or-see-more).
 """
 
 
@@ -104,18 +106,31 @@ def compared_page(found: Comparison) -> str:
         "",
         INTRODUCTION,
         f"{len(found.cases)} cases, {len(opinions)} verdicts of others: {runs} run, {len(opinions) - runs} read.",
-        "Compared with: " + ", ".join(f"{TOOLS[tool]} {version}" for tool, version in found.versions.items()) + ".",
+        "Compared with: " + ", ".join(found.versions.values()) + ".",
     ]
+    lines += ["", *_overview(found.topics)]
     for topic in found.topics:
         lines += ["", f"## {topic.title}"]
         for case in topic.cases:
             lines += ["", *_section(case)]
-    lines += ["", "## Where they are right, or see more", "", '<a id="where-they-are-right-or-see-more"></a>', ""]
+    lines += ["", "## Where they are right, or see more", ""]
     lines += table(
         ["tool", "check", "what it sees", "what we did", "why"],
         ((TOOLS[entry.tool], f"`{entry.check}`", entry.sees, entry.done, entry.answer) for entry in found.more),
     )
     return page(lines)
+
+
+def _overview(topics: Sequence[Topic]) -> list[str]:
+    """How many cases of each topic are findings of ours, and how many are findings of others only."""
+    objected = [sum(case.verdict == "NON_COMPLIANT" for case in topic.cases) for topic in topics]
+    return table(
+        ["topic", "cases", "we object", "only others object"],
+        (
+            (topic.title, str(len(topic.cases)), str(ours), str(len(topic.cases) - ours))
+            for topic, ours in zip(topics, objected, strict=True)
+        ),
+    )
 
 
 def _section(case: Case) -> Iterator[str]:

@@ -246,11 +246,14 @@ class CertificateTest(CdnTestCase):
 
 class OriginTest(CdnTestCase):
     def test_each_protocol_policy_of_a_custom_origin(self) -> None:
-        for policy in ("http-only", "match-viewer"):
+        for policy, asked in (
+            ("http-only", "is asked over HTTP"),
+            ("match-viewer", "is asked over HTTP where viewers may use it"),
+        ):
             item = right()
             custom(item)["originProtocolPolicy"] = policy
             with self.subTest(policy=policy):
-                self.assert_fault(judged(item), f"origin alb is asked over HTTP ({policy}); set https-only")
+                self.assert_fault(judged(item), f"origin alb {asked} ({policy}); set https-only")
         item = right()
         custom(item)["originProtocolPolicy"] = "quic-only"
         self.assert_fault(judged(item), "origin alb has the unknown protocol policy quic-only; set https-only")
@@ -316,7 +319,10 @@ class OriginTest(CdnTestCase):
     def test_a_vpc_origin_is_looked_up(self) -> None:
         for found, fault in (
             (("http-only", ()), "origin alb is asked over HTTP (http-only); set https-only"),
-            (("match-viewer", ("TLSv1.2",)), "origin alb is asked over HTTP (match-viewer); set https-only"),
+            (
+                ("match-viewer", ("TLSv1.2",)),
+                "origin alb is asked over HTTP where viewers may use it (match-viewer); set https-only",
+            ),
             (("https-only", ("TLSv1.1",)), "origin alb may be asked with TLSv1.1; leave TLSv1.2 only"),
             (("https-only", ()), "origin alb names no TLS version; set TLSv1.2"),
         ):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pci_config.database_parameters import (
     CLUSTER,
+    IN_FORCE,
     INSTANCE,
     Database,
     OptionGroup,
@@ -19,6 +20,9 @@ from pci_config.log_facts import LOG_LOOKUPS, LookedUp, place_of
 from pci_config.rule import Facts, Finding, Item, PciRule, compliant, counted, non_compliant, not_applicable, optional
 
 AUDIT_PLUGIN = "MARIADB_AUDIT_PLUGIN"
+PLUGIN_EVENTS = "CONNECT,QUERY"  # RDS user guide: the default of SERVER_AUDIT_EVENTS
+QUERY_EVENTS = frozenset({"query", "query_dml", "table"})  # each of them has reads as well as writes
+PGAUDIT_CLASSES = frozenset({"read", "write", "function", "role", "ddl", "misc", "misc_set"})
 SUFFIX = " [PCI 10.2.1]"
 
 
@@ -32,7 +36,8 @@ class PciDatabaseLogDelivered(PciRule):
     | database | verdict |
     |---|---|
     | audit log on, exported, log group subscribed on a way that ends in the archive | compliant |
-    | not on, on but pending a reboot, not exported, or the way ends elsewhere | non-compliant, names each |
+    | not on, on but not in force yet, not exported, or the way ends elsewhere | non-compliant, names each |
+    | on, and leaves out who reads or who writes data | non-compliant |
     | member of a cluster | not applicable: judged at the cluster |
     | engine whose audit log this rule does not know | non-compliant |
     """
@@ -72,8 +77,10 @@ def _advanced_auditing(database: Database, facts: Facts) -> Sequence[str]:
         values = facts.get(ParameterGroup, database.kind, group)
         if values.get("server_audit_logging", "0").lower() not in ("1", "on"):
             problems.append(f"server_audit_logging is off in {group}")
-        elif not values.get("server_audit_events", "").strip():
+        elif not (events := values.get("server_audit_events", "").strip()):
             problems.append(f"server_audit_events is empty in {group}: nothing is audited")
+        elif not values_listed(events) & QUERY_EVENTS:
+            problems.append(f"server_audit_events in {group} leaves out queries ({events}); add QUERY")
     return problems
 
 
@@ -83,21 +90,38 @@ def _pgaudit(database: Database, facts: Facts) -> Sequence[str]:
     for group in database.group_names:
         values = facts.get(ParameterGroup, database.kind, group)
         loaded = "pgaudit" in values_listed(values.get("shared_preload_libraries", ""))
-        audited = values_listed(values.get("pgaudit.log", ""))
-        if values.get("log_statement", "").lower() != "all" and not (
-            loaded and ("all" in audited or {"read", "write"} <= audited)
-        ):
+        audited = audited_classes(values.get("pgaudit.log", ""))
+        if values.get("log_statement", "").lower() != "all" and not (loaded and {"read", "write"} <= audited):
             problems.append(
                 f"{group} logs no reads and writes: load pgaudit and set pgaudit.log to all, or log_statement to all"
             )
     return problems
 
 
+def audited_classes(value: str) -> set[str]:
+    """Classes that a value of pgaudit.log leaves on: read from left to right, `all` adds each, `-` takes away."""
+    found = set[str]()
+    for entry in value.lower().split(","):
+        name = entry.strip().removeprefix("-")
+        classes = PGAUDIT_CLASSES if name == "all" else PGAUDIT_CLASSES & {name}
+        found = found - classes if entry.strip().startswith("-") else found | classes
+    return found
+
+
 def _audit_plugin(database: Database, facts: Facts) -> Sequence[str]:
     """RDS for MySQL and MariaDB."""
-    if any(AUDIT_PLUGIN in facts.get(OptionGroup, group) for group, _ in database.option_groups):
-        return []
-    return [f"option {AUDIT_PLUGIN} is in none of its option groups: no audit log is written"]
+    groups = {group: (facts.get(OptionGroup, group), status) for group, status in database.option_groups}
+    holding = {group: (options[AUDIT_PLUGIN], status) for group, (options, status) in groups.items() if AUDIT_PLUGIN in options}
+    if not holding:
+        return [f"option {AUDIT_PLUGIN} is in none of its option groups: no audit log is written"]
+    problems = []
+    for group, (option, status) in holding.items():
+        if status != IN_FORCE:
+            problems.append(f"option group {group} is {status}, so the audit log may not be on")
+        events = option.get("SERVER_AUDIT_EVENTS", "").strip() or PLUGIN_EVENTS
+        if not values_listed(events) & QUERY_EVENTS:
+            problems.append(f"SERVER_AUDIT_EVENTS in {group} leaves out queries ({events}); add QUERY")
+    return problems
 
 
 # engine -> (name of the exported log, what is missing before anything is written to it)

@@ -96,12 +96,15 @@ def instance(
 
 
 def judged(
-    item: dict[str, Any], values: dict[str, str] | None = None, options: Sequence[str] = (), sent: bool = True
+    item: dict[str, Any],
+    values: dict[str, str] | None = None,
+    options: Sequence[str] | dict[str, dict[str, str]] = (),
+    sent: bool = True,
 ) -> Finding:
     known: dict[tuple[Any, ...], Any] = {
         (ParameterGroup, "cluster", "cards-group"): values or {},
         (ParameterGroup, "instance", "shop-group"): values or {},
-        (OptionGroup, "shop-options"): {name: {} for name in options},
+        (OptionGroup, "shop-options"): options if isinstance(options, dict) else {name: {} for name in options},
         (DeliveryStream, REGION, "good"): TO_ARCHIVE,
     }
     for name in ("cluster/cards/audit", "cluster/cards/postgresql", "instance/shop/audit", "instance/shop/postgresql"):
@@ -118,10 +121,18 @@ class DecisionTableTest(unittest.TestCase):
         way = "audit log -> log group /aws/rds/cluster/cards/audit -> Firehose good -> s3://card-issuer-log-archive-x"
         self.assert_finding(judged(cluster(), AUDITED), COMPLIANT, way)
         self.assert_finding(judged(cluster(), AUDITED | {"server_audit_logging": "ON"}), COMPLIANT, way)
+        for events in ("query", "CONNECT, QUERY_DML", "CONNECT,TABLE"):
+            with self.subTest(events=events):
+                self.assert_finding(judged(cluster(), AUDITED | {"server_audit_events": events}), COMPLIANT, way)
         for values, words in (
             ({}, "server_audit_logging is off in cards-group"),
             (AUDITED | {"server_audit_logging": "0"}, "server_audit_logging is off"),
             ({"server_audit_logging": "1"}, "server_audit_events is empty in cards-group"),
+            (AUDITED | {"server_audit_events": "CONNECT"}, "server_audit_events in cards-group leaves out queries"),
+            (
+                AUDITED | {"server_audit_events": "CONNECT,QUERY_DDL,QUERY_DCL"},
+                "leaves out queries (CONNECT,QUERY_DDL,QUERY_DCL); add QUERY",
+            ),
         ):
             with self.subTest(values=values):
                 self.assert_finding(judged(cluster(), values), NON_COMPLIANT, words)
@@ -134,6 +145,12 @@ class DecisionTableTest(unittest.TestCase):
             for values, compliance in (
                 (PGAUDIT, COMPLIANT),
                 (PGAUDIT | {"pgaudit.log": "all"}, COMPLIANT),
+                (PGAUDIT | {"pgaudit.log": "ALL, -misc"}, COMPLIANT),
+                (PGAUDIT | {"pgaudit.log": "-read,all"}, COMPLIANT),
+                (PGAUDIT | {"pgaudit.log": "none,read,write"}, COMPLIANT),
+                (PGAUDIT | {"pgaudit.log": "all,-read"}, NON_COMPLIANT),
+                (PGAUDIT | {"pgaudit.log": "all,-write"}, NON_COMPLIANT),
+                (PGAUDIT | {"pgaudit.log": "read,write,-all"}, NON_COMPLIANT),
                 ({"log_statement": "all"}, COMPLIANT),
                 (PGAUDIT | {"pgaudit.log": "write,ddl"}, NON_COMPLIANT),
                 (PGAUDIT | {"pgaudit.log": "none"}, NON_COMPLIANT),
@@ -154,6 +171,26 @@ class DecisionTableTest(unittest.TestCase):
                 self.assert_finding(
                     judged(instance(engine), options=["MEMCACHED"]), NON_COMPLIANT, "MARIADB_AUDIT_PLUGIN is in none"
                 )
+
+    def test_the_events_of_the_audit_plugin(self) -> None:
+        for events, compliance, words in (
+            ("CONNECT,QUERY", COMPLIANT, "instance/shop/audit"),
+            ("connect,query_dml,query_ddl", COMPLIANT, "instance/shop/audit"),
+            ("", COMPLIANT, "instance/shop/audit"),  # AWS's default is CONNECT,QUERY
+            ("CONNECT", NON_COMPLIANT, "SERVER_AUDIT_EVENTS in shop-options leaves out queries (CONNECT); add QUERY"),
+            ("CONNECT,QUERY_DML_NO_SELECT", NON_COMPLIANT, "leaves out queries"),
+        ):
+            with self.subTest(events=events):
+                options = {"MARIADB_AUDIT_PLUGIN": {"SERVER_AUDIT_EVENTS": events}}
+                self.assert_finding(judged(instance(), options=options), compliance, words)
+
+    def test_an_option_group_that_is_not_in_force(self) -> None:
+        for status in ("pending-apply", "pending-maintenance-apply", "applying", "failed"):
+            item = instance()
+            item["configuration"]["optionGroupMemberships"][0]["status"] = status
+            with self.subTest(status=status):
+                finding = judged(item, options=["MARIADB_AUDIT_PLUGIN"])
+                self.assert_finding(finding, NON_COMPLIANT, f"option group shop-options is {status}")
 
     def test_export_and_way(self) -> None:
         for exports in ((), None, ("error", "slowquery")):

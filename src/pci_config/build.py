@@ -18,6 +18,7 @@ from pci_config.exceptions import ExceptionRegister
 from pci_config.org_templates import load_policies, member_global, member_regional
 from pci_config.pack import build_pack
 from pci_config.pages import site
+from pci_config.pages.compared import compared_pages
 from pci_config.rdk_json import RdkJson
 
 BUNDLE = Path("build/lambda/pci-config-rules.zip")
@@ -51,6 +52,7 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         Path("org_setup/member_regional/template.yaml"): member_regional(documents),
         Path("docs/schemas/rdk.schema.json"): json.dumps(settings_file.json_schema(), indent=2) + "\n",
         **site.pages(catalogue, rdk_json, packs),
+        **compared_pages(root),
     }
     return Artefacts(checked_in, {Path(f"build/documents/{name}.yaml"): text for name, text in texts.items()}, documents)
 

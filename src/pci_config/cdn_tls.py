@@ -91,7 +91,8 @@ def clear_text_fault(origin: Origin) -> str | None:
     if policy is None or policy == "https-only":
         return None
     if policy in ("http-only", "match-viewer"):
-        return f"origin {origin.id} is asked over HTTP ({policy}); set https-only"
+        where = " where viewers may use it" if policy == "match-viewer" else ""
+        return f"origin {origin.id} is asked over HTTP{where} ({policy}); set https-only"
     return f"origin {origin.id} has the unknown protocol policy {policy}; set https-only"
 
 

@@ -8,7 +8,7 @@ logs are kept 12 months, three months of them immediately available. Standard li
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 PCI_RETENTION_DAYS = 365
@@ -158,7 +158,9 @@ def gaps(rules: Sequence[LifecycleRule], versioned: bool, demands: LifecycleDema
     """Everything that is wrong, violations of PCI DSS first. Empty: the lifecycle is as demanded for every object."""
     active = [rule for rule in rules if rule.enabled]
     found = [gap for rule in active for gap in _harm(rule, demands)]
-    found += _absences([rule for rule in active if rule.whole_bucket], versioned, demands)
+    in_parts = set(_absences(active, versioned, demands))  # what not even rules for a part of the bucket do
+    for gap in _absences([rule for rule in active if rule.whole_bucket], versioned, demands):
+        found.append(gap if gap in in_parts else replace(gap, text=f"{gap.text} (rules for a part leave the rest out)"))
     return sorted(found, key=lambda gap: not gap.pci)
 
 

@@ -49,8 +49,8 @@ def resource_fault(resource: str) -> str | None:
         return "holds a space or a character that no id or ARN has"
     if len(resource) > MAX_CHARACTERS:
         return f"has {len(resource)} characters; an id has {MAX_CHARACTERS} at most"
-    if re.search(r"[\[\]]", resource):
-        return "the wildcards are * and ?; square brackets mean nothing here"
+    if re.search(r"[\[\]{}]", resource):
+        return "the wildcards are * and ?; brackets and braces mean nothing here"
     if not resource.lower().startswith("arn:"):
         if WILDCARD.search(resource):
             return (

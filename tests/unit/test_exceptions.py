@@ -332,7 +332,8 @@ def test_resources_that_an_exception_may_name(resource: str) -> None:
     [
         ("*", "id with a wildcard"), ("????", "id with a wildcard"), ("sg-*", "id with a wildcard"), ("sg-0*", "id with a wildcard"),
         ("AIDA*", "id with a wildcard"), ("db-*", "id with a wildcard"), ("a*?*", "id with a wildcard"),
-        ("[a-z]*", "square brackets"), (f"{ELB}listener/app/[a-z]*", "square brackets"),
+        ("[a-z]*", "brackets and braces"),
+        ("{{ global:REGION }}", "a space"), ("{{global:REGION}}", "brackets and braces"), (f"{ELB}listener/app/[a-z]*", "brackets and braces"),
         ("two words", "a space or a character"), ("caf\u00e9", "a space or a character"), ("a\nb", "a space or a character"), ("", "a space"),
         ("x" * 769, "has 769 characters"),
         ("arn:*", "is no ARN"), ("arn:aws:*", "is no ARN"), ("ARN:aws:s3:::card-files", "is no ARN"), ("arn:*:s3:::card-files", "is no ARN"),

@@ -294,11 +294,26 @@ def _judge_part(bounds: tuple[int, int]) -> tuple[list[Result], list[str]]:
     return results, problems
 
 
+class ReadItems:
+    """Lookups answered by the items just read from one account and Region."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items: dict[tuple[str, str, str], list[Item]] = defaultdict(list)
+        for item in items:
+            self._items[item["resourceType"], item["awsAccountId"], item["awsRegion"]].append(item)
+
+    def find(self, resource_type: str, account_id: str, region: str) -> Sequence[Item]:
+        if (resource_type, account_id, region) not in self._items:
+            raise NotAssessed(f"no {resource_type} of {account_id} was read in {region}")
+        return self._items[resource_type, account_id, region]
+
+
 def assess_live(
     judge: Judge, items: Iterable[Item], clients: Clients, account_id: str, region: str, home: bool
 ) -> list[Result]:
     """Results of one account and Region from its own APIs."""
     scope = Scope(account_id, region, judge.now, judge.settings)
-    facts = LiveFacts(clients, scope)
+    items = list(items)
+    facts = LiveFacts(clients, scope, ReadItems(items))
     results = [result for item in items for result in judge.item(item, facts)]
     return results + judge.account(facts, home)

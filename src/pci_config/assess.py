@@ -19,7 +19,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pci_config.catalogue import RuleEntry
 from pci_config.exceptions import ExceptionRegister
 from pci_config.items import EVALUATED_STATUSES, ItemFormError
-from pci_config.parallel import each
 from pci_config.rule import (
     ACCOUNT_RESOURCE_TYPE,
     Clients,
@@ -316,5 +315,5 @@ def assess_live(
     scope = Scope(account_id, region, judge.now, judge.settings)
     items = list(items)
     facts = LiveFacts(clients, scope, ReadItems(items))
-    results = [result for part in each(lambda item: judge.item(item, facts), items) for result in part]
+    results = [result for item in items for result in judge.item(item, facts)]
     return results + judge.account(facts, home)

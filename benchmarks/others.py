@@ -150,7 +150,7 @@ def custodian(program: Path, policies: Path) -> Tool:
 VPC_DEFAULTS = 6  # the default groups of five VPCs and of the default VPC, which let everything out
 
 
-def mend_moto() -> None:
+def mend_moto(tags: bool = True) -> None:
     """What moto lacks is refused, not a server error, which AWS's SDK would retry with growing pauses; tags are looked up."""
     own = BaseResponse.call_action
 
@@ -168,7 +168,8 @@ def mend_moto() -> None:
         return [{"key": key, "value": value} for key, value in resource.ec2_backend.tags.get(resource.id, {}).items()]
 
     BaseResponse.call_action = call_action  # type: ignore[method-assign]
-    TaggedEC2Resource.get_tags = get_tags  # type: ignore[method-assign]
+    if tags:
+        TaggedEC2Resource.get_tags = get_tags  # type: ignore[method-assign]
 
 
 def measured(tool: Tool, site: Path) -> Run:
@@ -250,11 +251,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--custodian", type=Path, help="Cloud Custodian's program")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", choices=("pci-config", *PINNED), help="only this tool")
+    parser.add_argument(
+        "--slow-tags", action="store_true", help="leave moto's search of tags as it is, which grows with the square"
+    )
     options = parser.parse_args(arguments)
     found = {} if options.only == "pci-config" else programs(options)
     with tempfile.TemporaryDirectory() as folder, MotoServer() as server:
         services.install(server)
-        mend_moto()
+        mend_moto(tags=not options.slow_tags)
         site, settings, policies = (Path(folder) / name for name in ("site", "rdk.json", "policies.json"))
         site.mkdir()
         (site / "sitecustomize.py").write_text(RESOLVE, "utf-8")

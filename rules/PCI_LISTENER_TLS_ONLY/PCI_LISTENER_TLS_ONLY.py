@@ -61,6 +61,7 @@ class LoadBalancerScheme(Lookup[str]):
 
     actions = ("elasticloadbalancing:DescribeLoadBalancers",)
     resource_types = (LOAD_BALANCER,)
+    read_first = True
 
     @classmethod
     def live(cls, clients: Clients, scope: Scope, *key: str) -> str:

@@ -14,6 +14,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from pci_config.items import new_item
+from pci_config.network_facts import PrefixListEntries, SecurityGroupPlace, VpcCidrs
 from pci_config.rule import (
     COMPLIANT,
     NON_COMPLIANT,
@@ -30,9 +31,6 @@ from pci_config.rule import (
 from pci_config.settings import Flow, Settings, Tier
 from PCI_SECURITY_GROUP_EGRESS_LIMITED import (
     PciSecurityGroupEgressLimited,
-    PrefixListEntries,
-    SecurityGroupPlace,
-    VpcCidrs,
 )
 
 # Members whose absence means fine, and why (tests/property/test_every_rule.py)

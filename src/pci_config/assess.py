@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -133,13 +134,17 @@ class Judge:
             )
             for entry in self.entries
         ]
+        self._judging: dict[str, list[tuple[RuleEntry, PciRule, Any]]] = defaultdict(list)
+        for judging in self._rules:
+            for name in judging[0].resource_types:
+                self._judging[name].append(judging)
 
-    @property
+    @cached_property
     def judged_types(self) -> frozenset[str]:
         """Types that some rule judges on change."""
         return frozenset(name for entry in self.entries for name in entry.resource_types)
 
-    @property
+    @cached_property
     def needed_types(self) -> frozenset[str]:
         """Judged types and those that lookups read."""
         looked_up = {name for entry in self.entries for lookup in entry.rule_class.lookups for name in lookup.resource_types}
@@ -149,8 +154,7 @@ class Judge:
         """The verdict of every rule that judges the item's type."""
         return [
             self._result(entry, item, self._decided(lambda r=rule, p=parameters: [r.decide(item, p, facts)])[0])
-            for entry, rule, parameters in self._rules
-            if item["resourceType"] in entry.resource_types
+            for entry, rule, parameters in self._judging.get(item["resourceType"], ())
         ]
 
     def account(self, facts: Facts, home: bool) -> list[Result]:
@@ -280,10 +284,22 @@ _unpack = msgspec.msgpack.Decoder(tuple[list[Result], list[str]]).decode
 
 
 def _judge_part(bounds: tuple[int, int]) -> tuple[list[Result], list[str]]:
-    judge, judged, index = _work
+    _, judged, _ = _work
     results: list[Result] = []
     problems: list[str] = []
-    for raw in judged[bounds[0] : bounds[1]]:
+    collecting = gc.isenabled()
+    gc.disable()  # verdicts hold no cycles, and looking for some among ever more of them takes as long as judging
+    try:
+        _judge_items(judged[bounds[0] : bounds[1]], results, problems)
+    finally:
+        if collecting:
+            gc.enable()
+    return results, problems
+
+
+def _judge_items(judged: Sequence[RawItem], results: list[Result], problems: list[str]) -> None:
+    judge, _, index = _work
+    for raw in judged:
         try:
             item = raw.item()
         except ItemFormError as error:
@@ -291,7 +307,20 @@ def _judge_part(bounds: tuple[int, int]) -> tuple[list[Result], list[str]]:
             continue
         scope = Scope(raw.account, str(raw.awsRegion), judge.now, judge.settings)
         results += judge.item(item, RecordedFacts(index, scope))
-    return results, problems
+
+
+class ReadItems:
+    """Lookups answered by the items just read from one account and Region."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items: dict[tuple[str, str, str], list[Item]] = defaultdict(list)
+        for item in items:
+            self._items[item["resourceType"], item["awsAccountId"], item["awsRegion"]].append(item)
+
+    def find(self, resource_type: str, account_id: str, region: str) -> Sequence[Item]:
+        if (resource_type, account_id, region) not in self._items:
+            raise NotAssessed(f"no {resource_type} of {account_id} was read in {region}")
+        return self._items[resource_type, account_id, region]
 
 
 def assess_live(
@@ -299,6 +328,7 @@ def assess_live(
 ) -> list[Result]:
     """Results of one account and Region from its own APIs."""
     scope = Scope(account_id, region, judge.now, judge.settings)
-    facts = LiveFacts(clients, scope)
+    items = list(items)
+    facts = LiveFacts(clients, scope, ReadItems(items))
     results = [result for item in items for result in judge.item(item, facts)]
     return results + judge.account(facts, home)

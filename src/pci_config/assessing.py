@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from pci_config.assess import Assessment, Judge, assess_snapshot
-from pci_config.catalogue import Catalogue, CatalogueError
+from pci_config.catalogue import Catalogue, CatalogueError, RuleEntry
 from pci_config.cli_assess import FINDINGS, INCOMPLETE, OK, USAGE, FailOn, Format
 from pci_config.exceptions_file import ExceptionsError, Known, load_register
 from pci_config.exceptions_use import entries_of_assessment
@@ -76,9 +76,7 @@ def run(
     try:
         rdk_json = RdkJson.load(settings)
         catalogue = Catalogue.load()
-        entries = [entry for entry in catalogue.rules.values() if fnmatch.fnmatchcase(entry.id, rules)]
-        if not entries:
-            _stop(f"--rules {rules!r} matches no rule")
+        entries = _chosen(catalogue, rules)
         register = load_register(exceptions, Known.of(catalogue, rdk_json))
         judge = Judge(entries, rdk_json.settings, rdk_json.rule_parameters, register)
         with _progress() as tell:
@@ -96,6 +94,17 @@ def run(
     for problem in assessment.problems:
         errors.print(f"not read: {problem}", markup=False)
     raise typer.Exit(exit_code(assessment, fail_on))
+
+
+def _chosen(catalogue: Catalogue, patterns: str) -> list[RuleEntry]:
+    """The rules that match one of the patterns, in the catalogue's order; a pattern that matches none is a mistake."""
+    chosen: set[str] = set()
+    for pattern in (each.strip() for each in patterns.split(",")):
+        found = {name for name in catalogue.rules if fnmatch.fnmatchcase(name, pattern)}
+        if not found:
+            _stop(f"--rules {pattern!r} matches no rule")
+        chosen |= found
+    return [entry for entry in catalogue.rules.values() if entry.id in chosen]
 
 
 def exit_code(assessment: Assessment, fail_on: FailOn) -> int:

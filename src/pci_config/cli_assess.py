@@ -37,7 +37,7 @@ def assess_command(
     role_name: Annotated[str | None, typer.Option(help="Role to assume in each account.")] = None,
     accounts: Annotated[str | None, typer.Option(help="Account ids, separated by commas; default: the caller's own.")] = None,
     regions: Annotated[str | None, typer.Option(help="Regions, separated by commas; default: those of rdk.json.")] = None,
-    rules: Annotated[str, typer.Option(help="Only rules whose id matches this pattern.")] = "*",
+    rules: Annotated[str, typer.Option(help="Only rules whose id matches one of these patterns, separated by commas.")] = "*",
     output_format: Annotated[Format, typer.Option("--format", help="How to write the results.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
     fail_on: Annotated[FailOn, typer.Option(help="What makes the exit code 1.")] = FailOn.NON_COMPLIANT,

@@ -7,6 +7,7 @@ enough, or AWS does not document the case. Standard library only.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -111,6 +112,7 @@ def overlaps(pattern: str, asked: str) -> bool:
     return _meet(pattern, asked, whole=False)
 
 
+@functools.lru_cache(4096)  # the same few patterns and actions, statement after statement
 def _meet(pattern: str, asked: str, *, whole: bool) -> bool:
     pending, seen = [(0, 0)], set()
     while pending:

@@ -7,6 +7,7 @@ when it surely does: a doubt never closes a way in. What is not understood is a 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -216,8 +217,15 @@ def parse_policy(
 ) -> Policy:
     """The policy from URL-encoded text, JSON text or an object. `principals`: resource-based policies require them,
     identity policies refuse them. Raises PolicyError."""
-    if isinstance(document, str):
-        document = _loaded(unquote(document) if document.lstrip().startswith("%") else document, where)
+    return _parsed_text(document, where, principals) if isinstance(document, str) else _parsed(document, where, principals)
+
+
+@functools.lru_cache(512)  # many roles of an account trust in the same words
+def _parsed_text(text: str, where: str, principals: Literal["required", "refused", "either"]) -> Policy:
+    return _parsed(_loaded(unquote(text) if text.lstrip().startswith("%") else text, where), where, principals)
+
+
+def _parsed(document: Any, where: str, principals: Literal["required", "refused", "either"]) -> Policy:
     _known(document, _POLICY_MEMBERS, where)
     if document.get("Version", "2008-10-17") not in ("2008-10-17", "2012-10-17"):
         raise PolicyError(f"{where}: Version {document['Version']!r} is not known")

@@ -23,6 +23,7 @@ class VpcCidrs(Lookup[tuple[Network, ...]]):
 
     actions = ("ec2:DescribeVpcs",)
     resource_types = (VPC,)
+    read_first = True
 
     @classmethod
     def live(cls, clients: Clients, scope: Scope, *key: str) -> tuple[Network, ...]:
@@ -42,6 +43,7 @@ class SecurityGroupPlace(Lookup[tuple[str, str | None] | None]):
 
     actions = ("ec2:DescribeSecurityGroups",)
     resource_types = (GROUP,)
+    read_first = True
 
     @classmethod
     def live(cls, clients: Clients, scope: Scope, *key: str) -> tuple[str, str | None] | None:

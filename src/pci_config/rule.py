@@ -8,6 +8,7 @@ Runs in Lambda: imports nothing but the standard library and rdklib.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -213,6 +214,7 @@ class Lookup(Generic[T]):
 
     actions: ClassVar[tuple[str, ...]] = ()
     resource_types: ClassVar[tuple[str, ...]] = ()
+    read_first: ClassVar[bool] = False  # an assessed account's items, just read, answer before AWS is asked one by one
 
     @classmethod
     def live(cls, clients: Clients, scope: Scope, *key: str) -> T:
@@ -248,11 +250,12 @@ class Facts(Protocol):
 
 
 class LiveFacts:
-    """Facts asked of AWS, each at most once per decision."""
+    """Facts asked of AWS, each at most once per decision; `items` are those just read from there."""
 
-    def __init__(self, clients: Clients, scope: Scope) -> None:
+    def __init__(self, clients: Clients, scope: Scope, items: ItemIndex | None = None) -> None:
         self._clients = clients
         self._scope = scope
+        self._items = items
         self._known: dict[tuple[Any, ...], Any] = {}
 
     @property
@@ -261,8 +264,14 @@ class LiveFacts:
 
     def get(self, lookup: type[Lookup[T]], *key: str) -> T:
         if (lookup, *key) not in self._known:
-            self._known[(lookup, *key)] = lookup.live(self._clients, self._scope, *key)
+            self._known[(lookup, *key)] = self._asked(lookup, key)
         return self._known[(lookup, *key)]  # type: ignore[no-any-return]
+
+    def _asked(self, lookup: type[Lookup[T]], key: tuple[str, ...]) -> T:
+        if self._items and lookup.read_first:
+            with contextlib.suppress(NotAssessed):
+                return lookup.recorded(self._items, self._scope, *key)
+        return lookup.live(self._clients, self._scope, *key)
 
 
 class RecordedFacts:

@@ -60,6 +60,15 @@ def test_json_keeps_to_the_schema_and_the_order(assess: Callable[..., Any], root
     assert run.exit_code == 1
 
 
+def test_several_patterns_choose_rules(assess: Callable[..., Any]) -> None:
+    run = assess(*SNAPSHOT, "--format", "jsonl", rules="PCI_SECURITY_GROUP_IN*, PCI_SECURITY_GROUP_*,PCI_TRAIL_DELIVERED")
+    rules = [json.loads(line)["rule"] for line in run.stdout.splitlines()]
+    assert set(rules) == {"PCI_SECURITY_GROUP_EGRESS_LIMITED", "PCI_SECURITY_GROUP_INGRESS_LIMITED", "PCI_TRAIL_DELIVERED"}
+    assert rules.count("PCI_SECURITY_GROUP_INGRESS_LIMITED") == 2
+    run = assess(*SNAPSHOT, rules="PCI_SECURITY_GROUP_*,PCI_TRIAL*")
+    assert (run.exit_code, "--rules 'PCI_TRIAL*' matches no rule" in run.output) == (2, True)
+
+
 def test_other_formats(assess: Callable[..., Any]) -> None:
     lines = assess(*SNAPSHOT, "--format", "jsonl").stdout.splitlines()
     assert [json.loads(line)["rule"] for line in lines] == ["PCI_SECURITY_GROUP_EGRESS_LIMITED"] * 2

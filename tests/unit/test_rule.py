@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from pci_config.rule import (
+    Clients,
     Facts,
+    ItemIndex,
     LiveFacts,
     Lookup,
     NotAssessed,
@@ -168,6 +171,40 @@ def test_a_lookup_without_a_way_is_not_assessed() -> None:
         LiveFacts(object(), SCOPE).get(Neither)  # type: ignore[arg-type]
     with pytest.raises(NotAssessed, match="does not record the neither: assess the account itself"):
         Neither.recorded(object(), SCOPE)  # type: ignore[arg-type]
+
+
+class Indexed:
+    def __init__(self, *items: dict[str, Any]) -> None:
+        self.items = items
+
+    def find(self, resource_type: str, account_id: str, region: str) -> Sequence[dict[str, Any]]:
+        if not self.items:
+            raise NotAssessed(f"no {resource_type}")
+        return self.items
+
+
+@pytest.mark.parametrize(
+    ("read_first", "items", "expected"),
+    [
+        (True, Indexed({"resourceId": "a"}), "just read"),
+        (True, Indexed(), "asked"),
+        (True, None, "asked"),
+        (False, Indexed({"resourceId": "a"}), "asked"),
+    ],
+)
+def test_items_just_read_answer_before_aws_is_asked(read_first: bool, items: Indexed | None, expected: str) -> None:
+    class Place(Lookup[str]):
+        @classmethod
+        def live(cls, clients: Clients, scope: Scope, *key: str) -> str:
+            return "asked"
+
+        @classmethod
+        def recorded(cls, items: ItemIndex, scope: Scope, *key: str) -> str:
+            items.find("AWS::EC2::VPC", scope.account_id, scope.region)
+            return "just read"
+
+    Place.read_first = read_first
+    assert LiveFacts(object(), SCOPE, items).get(Place, "vpc-1") == expected  # type: ignore[arg-type]
 
 
 def test_rule_ids_are_folder_names() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pci_config.collect._recording import MULTIPLE_ZONES, REGIONAL, Recording, Related
 from pci_config.collect._shapes import batches, only, recorded, spelled_out, tag_list, tag_map
+from pci_config.parallel import each
 from pci_config.rule import Clients
 
 LOAD_BALANCER, LISTENER = "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::Listener"
@@ -27,29 +28,37 @@ def collect(clients: Clients, account_id: str, region: str, now: datetime) -> It
     balancers = [b for page in elb.get_paginator("describe_load_balancers").paginate() for b in page["LoadBalancers"]]
     tags: dict[str, dict[str, str]] = {}
     for arns in batches((b["LoadBalancerArn"] for b in balancers), ARNS_PER_CALL):
-        described = elb.describe_tags(ResourceArns=arns)["TagDescriptions"]
-        tags |= {entry["ResourceArn"]: tag_map(entry["Tags"]) for entry in described}
-    for balancer in balancers:
-        arn = balancer["LoadBalancerArn"]
-        attributes = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
-        own_tags = tags.get(arn, {})
-        yield recording.item(
-            LOAD_BALANCER,
-            arn,
-            _balancer(balancer),
-            arn=arn,
-            name=balancer["LoadBalancerName"],
-            tags=own_tags,
-            supplementary={"LoadBalancerAttributes": recorded(attributes), "Tags": tag_list(own_tags)},
-            related=_related(balancer),
-            zone=MULTIPLE_ZONES,
-            created=balancer.get("CreatedTime"),
-        )
-        for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=arn):
-            for listener in page["Listeners"]:
-                yield recording.item(
-                    LISTENER, listener["ListenerArn"], _listener(listener), arn=listener["ListenerArn"], zone=REGIONAL
-                )
+        answer = elb.describe_tags(ResourceArns=arns)["TagDescriptions"]
+        tags |= {entry["ResourceArn"]: tag_map(entry["Tags"]) for entry in answer}
+
+    def described(balancer: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return list(_items(elb, recording, balancer, tags.get(balancer["LoadBalancerArn"], {})))
+
+    for items in each(described, balancers):
+        yield from items
+
+
+def _items(elb: Any, recording: Recording, balancer: Mapping[str, Any], own_tags: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """A load balancer and its listeners."""
+    arn = balancer["LoadBalancerArn"]
+    attributes = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+    yield recording.item(
+        LOAD_BALANCER,
+        arn,
+        _balancer(balancer),
+        arn=arn,
+        name=balancer["LoadBalancerName"],
+        tags=own_tags,
+        supplementary={"LoadBalancerAttributes": recorded(attributes), "Tags": tag_list(own_tags)},
+        related=_related(balancer),
+        zone=MULTIPLE_ZONES,
+        created=balancer.get("CreatedTime"),
+    )
+    for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=arn):
+        for listener in page["Listeners"]:
+            yield recording.item(
+                LISTENER, listener["ListenerArn"], _listener(listener), arn=listener["ListenerArn"], zone=REGIONAL
+            )
 
 
 def _balancer(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from pci_config.collect._lifecycle import lifecycle_rule
 from pci_config.collect._recording import REGIONAL, Recording
 from pci_config.collect._shapes import recorded, spelled_out, tag_map
+from pci_config.parallel import each
 from pci_config.rule import Clients
 
 BUCKET = "AWS::S3::Bucket"
@@ -45,10 +46,12 @@ def collect(clients: Clients, account_id: str, region: str, now: datetime) -> It
     """Acceleration, notification, replication, website, CORS and requester-pays settings are left out."""
     s3 = clients.build_client("s3", region)
     recording = Recording(account_id, region, now)
+
+    def described(bucket: Mapping[str, Any]) -> dict[str, Any] | None:
+        return _bucket(s3, recording, bucket) if _region_of(s3, bucket) == region else None
+
     for page in s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": BUCKETS_PER_PAGE}):
-        for bucket in page["Buckets"]:
-            if _region_of(s3, bucket) == region:
-                yield _bucket(s3, recording, bucket)
+        yield from filter(None, each(described, page["Buckets"]))
 
 
 def _region_of(s3: Any, bucket: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 
 from pci_config.assess import Assessment, Judge, Result, assess_live
-from pci_config.collect import HOME_REGION, for_types
+from pci_config.collect import HOME_REGION, Collector, for_types
+from pci_config.parallel import each
 from pci_config.sources.snapshot import SourceError
 
 WORKERS = 8
@@ -30,8 +32,13 @@ class SessionClients:
     def build_client(self, service: str, region: str | None = None) -> Any:
         key = service, region or self._region
         if key not in self._clients:
-            self._clients[key] = self._session.client(service, region_name=key[1], config=RETRIES)
+            with _making:
+                if key not in self._clients:
+                    self._clients[key] = self._session.client(service, region_name=key[1], config=RETRIES)
         return self._clients[key]
+
+
+_making = threading.Lock()  # a session is not made for several threads, the clients that it makes are
 
 
 @dataclass(frozen=True)
@@ -104,17 +111,28 @@ def _assessed(
     judge: Judge, plan: AccountPlan, account: str, region: str, session: boto3.Session, progress: Callable[[str], None]
 ) -> tuple[list[Result], list[str]]:
     clients = SessionClients(session, region)
+    chosen = [
+        collector
+        for collector in for_types(judge.needed_types)
+        if not collector.recorded_in or region == plan.home_region  # once per account, whichever Regions were asked for
+    ]
+
+    def read(collector: Collector) -> tuple[list[Any], str]:
+        """What could be read, and what stopped it."""
+        where = region if collector.recorded_in in (None, HOME_REGION) else collector.recorded_in
+        found: list[Any] = []
+        try:
+            found.extend(collector.collect(clients, account, where, datetime.now(UTC)))
+        except (ClientError, BotoCoreError) as error:
+            return found, f"{', '.join(collector.resource_types)} cannot be read: {error}"
+        return found, ""
+
     items: list[Any] = []
     results: list[Result] = []
     problems: list[str] = []
-    for collector in for_types(judge.needed_types):
-        if collector.recorded_in and region != plan.home_region:
-            continue  # once per account, whichever Regions were asked for
-        try:
-            where = region if collector.recorded_in in (None, HOME_REGION) else collector.recorded_in
-            items += collector.collect(clients, account, where, datetime.now(UTC))
-        except (ClientError, BotoCoreError) as error:
-            message = f"{', '.join(collector.resource_types)} cannot be read: {error}"
+    for collector, (found, message) in zip(chosen, each(read, chosen), strict=True):
+        items += found
+        if message:
             problems.append(f"account {account} in {region}: {message}")
             hit = [e for e in judge.entries if set(e.resource_types) & set(collector.resource_types)]
             results += Judge(hit, judge.settings, judge.rule_parameters, now=judge.now).unreadable(account, region, message)

@@ -1,6 +1,6 @@
 """Mutation testing of the rules and of the pure modules that they are built from: `make mutants`.
 
-    .venv/bin/python scripts/mutants.py [--sample N | --all] [--resume] [MODULE...]
+    .venv/bin/python scripts/mutants.py [--sample N] [--resume] [MODULE...]
 
 Each module's own tests are collected once; then every mutant is a fork of that process in which one function has its mutated
 code. Writes docs/mutation.md, with the reasons of tests/mutants.yaml beside the mutants that survive.
@@ -35,7 +35,7 @@ RESULTS, PAGE, REASONS = ROOT / "build" / "mutants", ROOT / "docs" / "mutation.m
 BAR = 90
 IMPORTED = re.compile(r"^(?:from pci_config\.(\w+) import|import pci_config\.(\w+)|from pci_config import (\w+))", re.M)
 # the frame in which rules run and what only asks AWS: their tests are those of the whole package
-FRAME = {"rule", "settings", "evaluator", "items", "sandbox", "collect", "catalogue"}
+FRAME = {"rule", "settings", "evaluator", "items", "sandbox", "collect", "catalogue", "assess", "iam_credentials"}
 # pure modules that no rule imports, but the register of exceptions or the build does
 ALSO = ("exceptions", "exceptions_use", "recording_needs", "resource_pattern")
 KILLED, SURVIVED, TIMED_OUT, NOT_RUN = "killed", "survived", "timed out", "not run"
@@ -178,10 +178,14 @@ def modules() -> dict[str, Path]:
     """The rules, and the pure modules that they import, directly or through one another."""
     rules = {path.parent.name: path for path in sorted(RULES.glob("PCI_*/PCI_*.py")) if path.stem == path.parent.name}
     waiting, pure = set(ALSO).union(*(imports(path) for path in rules.values())), set[str]()
-    while waiting := {name for name in waiting - pure - FRAME if (PACKAGE / f"{name}.py").exists()}:
+    while waiting := {name for name in waiting - pure - FRAME if _pure(name)}:
         pure |= waiting
         waiting = set().union(*(imports(PACKAGE / f"{name}.py") for name in waiting))
     return rules | {name: PACKAGE / f"{name}.py" for name in sorted(pure)}
+
+
+def _pure(name: str) -> bool:
+    return (PACKAGE / f"{name}.py").exists() and not name.endswith("_facts")
 
 
 def tests_of(name: str, path: Path) -> list[Path]:
@@ -208,49 +212,121 @@ def tested(path: Path, tests: list[Path], mutants: list[dict[str, Any]], into: P
         into.write_text(json.dumps([{**m, "code": "", "outcome": o} for m, o in zip(mutants, forks.outcomes, strict=True)]))
 
 
-def listed(sample: int, paths: list[Path]) -> dict[str, Any]:
-    command = [str(GENERATOR), str(ROOT / "scripts" / "mutants_of.py"), str(sample), *map(str, paths)]
-    output = run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own script
-    return {found["path"]: found for found in map(json.loads, output.splitlines())}
+def listed(sample: int, path: Path) -> dict[str, Any]:
+    command = [str(GENERATOR), str(ROOT / "scripts" / "mutants_of.py"), str(sample), str(path)]
+    found = run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own script
+    return json.loads(found.stdout)  # type: ignore[no-any-return]
+
+
+def tried(name: str, path: Path, sample: int, resume: bool) -> dict[str, Any]:
+    """The module's mutants with their outcomes; raises where its tests cannot be run."""
+    tests = tests_of(name, path)
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in (path, *tests)) + f"{sample}".encode()).hexdigest()
+    kept = RESULTS / f"{name}.json"
+    if resume and kept.exists() and (known := json.loads(kept.read_text("utf-8")))["digest"] == digest:
+        return known  # type: ignore[no-any-return]
+    found, outcomes = listed(sample, path), RESULTS / "outcomes"
+    outcomes.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        tested(path, tests, found["mutants"], outcomes)
+        os._exit(0)
+    os.waitpid(child, 0)
+    if not outcomes.exists():
+        raise SystemExit(f"{name}: could not be tested")
+    mutants = [mutant for mutant in json.loads(outcomes.read_text("utf-8")) if mutant["outcome"] != NOT_RUN]
+    result = {"digest": digest, "possible": found["possible"], "path": str(path.relative_to(ROOT)), "mutants": mutants}
+    kept.write_text(json.dumps(result, indent=1), "utf-8")
+    return result
+
+
+def reasons() -> dict[tuple[str, str, str], str]:
+    """Why a mutant may survive, by module and change."""
+    written = yaml.safe_load(REASONS.read_text("utf-8"))
+    return {(name, entry["before"], entry["after"]): entry["why"] for name in written for entry in written[name]}
+
+
+def page(results: dict[str, dict[str, Any]], sample: int, why: dict[tuple[str, str, str], str]) -> str:
+    """docs/mutation.md."""
+    rows, survivors = [], list[str]()
+    total = killed = possible = 0
+    low = []
+    for name, result in results.items():
+        alive = [mutant for mutant in result["mutants"] if mutant["outcome"] == SURVIVED]
+        count = len(result["mutants"])
+        dead = count - len(alive)
+        total, killed, possible = total + count, killed + dead, possible + result["possible"]
+        rows.append(f"| {name} | {result['possible']} | {count} | {dead} | {len(alive)} | {_percent(dead, count)} |")
+        if dead * 100 < BAR * count:
+            low.append(name)
+        if alive:
+            survivors += ["", f"### {name}", "", f"`{result['path']}`", ""]
+        for mutant in alive:
+            reason = why.get((name, mutant["before"], mutant["after"]), "**no reason given yet**")
+            survivors += [f"- line {mutant['line']}: {reason}", "", *_diff(mutant), ""]
+    drawn = f"at most {sample} of them, drawn by hash, so that every run takes the same" if sample else "all of them"
+    below = f"Below {BAR} %: {', '.join(low)}." if low else f"No module is below {BAR} %."
+    return (
+        "\n".join(
+            [
+                "<!-- Generated by `make mutants`; the reasons are in tests/mutants.yaml. -->",
+                "# Mutation testing",
+                "",
+                f"**{killed} of {total} mutants killed: {_percent(killed, total)}.** {below}",
+                "",
+                "What is mutated: the functions of every rule and of the pure modules that rules, exceptions and the recorder's needs are",
+                "built from. The operators are mutmut's: comparisons, conditions, numbers, names and keys, arguments, assignments, branches.",
+                f"Of the {possible} mutants possible, {drawn}. Not mutated: annotations, docstrings, decorators, tables at the level of the",
+                "module or class, and the wording of a text with blanks (that it is there at all is). A call that lacks a positional",
+                "argument is not counted, because it fails in any test. What runs against a mutant: a rule's own tests; of a module its",
+                "unit tests and the tests of the rules and properties that import it. A mutant that loops counts as killed.",
+                "",
+                "| module | possible | tried | killed | survived | rate |",
+                "|---|--:|--:|--:|--:|--:|",
+                *rows,
+                "",
+                "## Survivors",
+                *survivors,
+            ]
+        ).rstrip()
+        + "\n"
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part * 1000 // whole / 10:.1f} %" if whole else "none"
+
+
+def _diff(mutant: dict[str, Any]) -> list[str]:
+    return ["  ```diff", f"  - {mutant['before']}", f"  + {mutant['after']}", "  ```"]
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("module", nargs="*")
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("module", nargs="*", help="only these; nothing is written then")
     options.add_argument("--sample", type=int, default=60, help="mutants of each module; 0 is all of them")
     options.add_argument("--resume", action="store_true", help="keep the outcomes of modules that did not change since")
     asked = options.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
-    every = modules()
-    for name, path in every.items():
+    results, why, unexplained = {}, reasons(), 0
+    for name, path in modules().items():
         if asked.module and name not in asked.module:
             continue
-        tests = tests_of(name, path)
-        digest = hashlib.sha256(b"".join(file.read_bytes() for file in (path, *tests)) + f"{asked.sample}".encode()).hexdigest()
-        into = RESULTS / f"{name}.json"
-        if asked.resume and into.exists() and json.loads(into.read_text())["digest"] == digest:
-            continue
         started = time.monotonic()
-        found = listed(asked.sample, [path])[str(path)]
-        into.unlink(missing_ok=True)
-        outcomes = RESULTS / "outcomes"
-        outcomes.unlink(missing_ok=True)
-        child = os.fork()
-        if child == 0:
-            tested(path, tests, found["mutants"], outcomes)
-            os._exit(0)
-        os.waitpid(child, 0)
-        if not outcomes.exists():
-            print(f"{name}: could not be tested", file=sys.stderr)
-            return 2
-        mutants = json.loads(outcomes.read_text())
-        into.write_text(json.dumps({"digest": digest, "possible": found["possible"], "mutants": mutants}, indent=1))
-        survivors = [mutant for mutant in mutants if mutant["outcome"] == SURVIVED]
-        seconds = time.monotonic() - started
-        print(f"{name}: {len(mutants) - len(survivors)} of {len(mutants)} killed ({seconds:.0f} s)", flush=True)
-        for mutant in survivors:
-            print(f"    {mutant['line']}: {mutant['before']}\n      -> {mutant['after']}", flush=True)
-    return 0
+        result = results[name] = tried(name, path, asked.sample, asked.resume)
+        alive = [mutant for mutant in result["mutants"] if mutant["outcome"] == SURVIVED]
+        count, seconds = len(result["mutants"]), time.monotonic() - started
+        print(f"{name}: {count - len(alive)} of {count} killed ({seconds:.0f} s)", flush=True)
+        for mutant in alive:
+            if (name, mutant["before"], mutant["after"]) not in why:
+                unexplained += 1
+                print(f"    {mutant['line']}: {mutant['before']}\n      -> {mutant['after']}", flush=True)
+    if not asked.module:
+        PAGE.write_text(page(results, asked.sample, why), "utf-8")
+    mutants = [mutant["outcome"] for result in results.values() for mutant in result["mutants"]]
+    enough = mutants.count(SURVIVED) * 100 <= (100 - BAR) * len(mutants)
+    print(f"{len(mutants) - mutants.count(SURVIVED)} of {len(mutants)} killed; survivors without a reason: {unexplained}")
+    return 0 if enough and not unexplained else 1
 
 
 if __name__ == "__main__":

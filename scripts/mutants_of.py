@@ -1,6 +1,6 @@
-"""The mutants of a module, by mutmut's operators, as JSON lines; runs in the environment of requirements-mutants.txt.
+"""The mutants of a module, by mutmut's operators, as JSON; runs in the environment of requirements-mutants.txt.
 
-    .venv-mutants/bin/python scripts/mutants_of.py SAMPLE FILE...
+    .venv-mutants/bin/python scripts/mutants_of.py SAMPLE FILE
 
 mutmut's own runner wants functions without decorators, in modules that it can name after their path. The folder of a rule has
 no such name, so only its operators are used here; scripts/mutants.py runs the tests. SAMPLE 0 is all.
@@ -82,5 +82,4 @@ def _joined(lines: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[2:]:
-        print(json.dumps({"path": name, **mutants(Path(name), int(sys.argv[1]))}), flush=True)
+    print(json.dumps(mutants(Path(sys.argv[2]), int(sys.argv[1]))))

@@ -32,7 +32,7 @@ class Visitor(MutationVisitor):
 
 
 def mutants(path: Path, sample: int) -> dict[str, Any]:
-    """Those in functions, in the order of the file. A sample is drawn by hash, so that it hardly moves when the file changes."""
+    """Those in functions, in the order of the file. A sample is drawn by hash: it hardly moves when the file does."""
     code = path.read_text("utf-8")
     wrapper = MetadataWrapper(cst.parse_module(code))
     visitor = Visitor(mutation_operators, get_ignored_lines(str(path), code, wrapper), None)

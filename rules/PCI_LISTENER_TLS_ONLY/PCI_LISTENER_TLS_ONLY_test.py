@@ -398,7 +398,7 @@ class LookupTest(unittest.TestCase):
 
         class Index:
             def find(self, resource_type: str, account_id: str, region: str) -> list[Any]:
-                return [balancer]
+                return [balancer] if region == SCOPE.region else []
 
         facts = RecordedFacts(Index(), SCOPE)
         self.assertEqual(facts.get(LoadBalancerScheme, LOAD_BALANCER_ARN), "internal")

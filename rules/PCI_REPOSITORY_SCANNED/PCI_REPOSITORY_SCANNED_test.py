@@ -177,12 +177,13 @@ class SourceTest(unittest.TestCase):
                 judged(item, "BASIC", rule("SCAN_ON_PUSH", "*"))
 
     def test_unknown_registry_settings_are_refused(self) -> None:
-        for described in (
-            {"scanType": "DEEP"},
-            {"scanType": "BASIC", "rules": [rule("HOURLY", "*")]},
-            {"rules": [{"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": [{"filter": "*", "filterType": "REGEX"}]}]},
+        both = [{"filter": "*", "filterType": "WILDCARD"}, {"filter": "*", "filterType": "REGEX"}]
+        for described, words in (
+            ({"scanType": "DEEP"}, "scan type 'DEEP' is not known"),
+            ({"scanType": "BASIC", "rules": [rule("HOURLY", "*")]}, "HOURLY"),
+            ({"rules": [{"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": both}]}, "filter type 'REGEX' is not known"),
         ):
-            with self.subTest(described=described), self.assertRaises(ValueError):
+            with self.subTest(described=described), self.assertRaisesRegex(ValueError, words):
                 registry_scanning(described)
         self.assertFalse(registry_scanning({}).enhanced)
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format typecheck build docs bench lock clean
+.PHONY: help demo test lint format typecheck build docs bench mutants lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,11 +47,22 @@ docs: build ## generated pages are part of the build
 bench: $(VENV)/.dev ## benchmarks; prints ratios
 	$(BIN)/python -m benchmarks
 
-lock: ## recompute both lock files (needs uv)
+.venv-mutants/.done: requirements-mutants.lock
+	@test -n "$(PYTHON)" || exit 1
+	@test -x .venv-mutants/bin/python || $(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutants.lock
+	@touch $@
+
+mutants: $(VENV)/.dev .venv-mutants/.done ## mutation tests of rules and pure modules, half an hour (ARGS="--resume", or module names)
+	$(BIN)/python scripts/mutants.py $(ARGS)
+
+lock: ## recompute the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" --extra build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" requirements-mutants.in -o requirements-mutants.lock
 
 clean: ## remove what was built and the virtual environment
-	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build $(VENV) .venv-mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -155,8 +155,12 @@ class DecisionTableTest(unittest.TestCase):
         self.assertTrue(finding.annotation.endswith(" [PCI 10.2.1, 10.2.2]"))
 
     def test_unreadable_input_is_no_verdict(self) -> None:
-        for item in (stage(["x"]), stage(log(7)), stage({"destinationArn": firehose("good"), "format": 7})):  # type: ignore[arg-type]
-            with self.subTest(item=item), self.assertRaises(RuleInputError):
+        for item, words in (
+            (stage(["x"]), "accessLogSettings"),
+            (stage(log(7)), "accessLogSettings.destinationArn is int, expected text"),  # type: ignore[arg-type]
+            (stage({"destinationArn": firehose("good"), "format": 7}), "accessLogSettings.format is int, expected text"),
+        ):
+            with self.subTest(item=item), self.assertRaisesRegex(RuleInputError, words):
                 judged(item)
         nameless = stage(log(firehose("good")))
         nameless["configuration"]["stageName"] = None

@@ -225,7 +225,8 @@ class BadInputTest(unittest.TestCase):
             "predicate is text": bucket(rule(filter={"predicate": "x"})),
             "unknown versioning": bucket(rule(), versioning="Perhaps"),
         }.items():
-            with self.subTest(name), self.assertRaises(RuleInputError):
+            words = "status is 'Perhaps', which" if name == "unknown versioning" else "upplementaryConfiguration"
+            with self.subTest(name), self.assertRaisesRegex(RuleInputError, words):
                 judged(item)
 
 

@@ -227,7 +227,10 @@ class LockTest(Table):
             lock(None, days=9),
             lock(days=-1),
         ):
-            with self.subTest(retention=retention), self.assertRaises(RuleInputError):
+            with (
+                self.subTest(retention=retention),
+                self.assertRaisesRegex(RuleInputError, "is no period|not known|days is|mode is"),
+            ):
                 judged(bucket(ObjectLockConfiguration=retention))
 
 
@@ -581,11 +584,25 @@ class SourceTest(Table):
                 ServerSideEncryptionConfiguration={"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "rot13"}}]}
             ),
         ]
-        for number, change in enumerate(changes):
+        words = (
+            *("supplementaryConfiguration", "resourceId", "BucketPolicy: policyText", "BucketPolicy: policyText"),
+            *("BucketPolicy: policyText", r"supplementaryConfiguration\.AccessControlList has"),
+            r"supplementaryConfiguration\.AccessControlList has",
+            r"supplementaryConfiguration\.ServerSideEncryptionConfiguration has",
+            *("blockPublicAcls is str", "BucketVersioningConfiguration", "algorithm 'rot13' is not known"),
+        )
+        for change, expected in zip(changes, words, strict=True):
             item = bucket()
             change(item)
-            with self.subTest(number), self.assertRaises(RuleInputError):
+            with self.subTest(expected), self.assertRaisesRegex(RuleInputError, expected):
                 judged(item)
+
+    def test_the_arn_is_the_items_or_made_from_the_name(self) -> None:
+        elsewhere = json.loads(json.dumps(bucket()).replace("arn:aws:s3", "arn:aws-cn:s3"))
+        for item in (elsewhere, bucket() | {"ARN": None}):
+            with self.subTest(item["ARN"]):
+                self.good(item)
+        self.bad(bucket() | {"ARN": elsewhere["ARN"]}, "plain HTTP")
 
 
 class ParametersTest(unittest.TestCase):

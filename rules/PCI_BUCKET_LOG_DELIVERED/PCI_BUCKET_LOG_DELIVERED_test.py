@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from PCI_BUCKET_LOG_DELIVERED import BucketLogParameters, ObjectEventTrails, PciBucketLogDelivered
@@ -163,3 +164,27 @@ class DecisionTableTest(unittest.TestCase):
         (found,) = ObjectEventTrails.live(Clients(), scope())
         self.assertEqual((found["name"], found["bucket"], found["status"]["IsLogging"]), ("own", "trail-logs", False))
         self.assertIn("EventSelectors", found["selectors"])
+
+    def test_selectors_that_another_account_keeps(self) -> None:
+        asked: list[Any] = []
+
+        class Cloudtrail:
+            def __init__(self, owner: str, code: str) -> None:
+                self.arn, self.code = f"arn:aws:cloudtrail:{REGION}:{owner}:trail/{NAME}", code
+
+            def build_client(self, service: str, region: str | None = None) -> Any:
+                return self
+
+            def describe_trails(self, **more: Any) -> Any:
+                asked.append(more)
+                return {"trailList": [{"TrailARN": self.arn, "Name": NAME, "S3BucketName": "b"}]}
+
+            def get_event_selectors(self, **_: Any) -> Any:
+                raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "GetEventSelectors")
+
+        for code in ("AccessDeniedException", "TrailNotFoundException"):
+            self.assertEqual(ObjectEventTrails.live(Cloudtrail("300000000003", code), scope()), [], code)
+        for owner, code in ((OWN, "AccessDeniedException"), ("300000000003", "ThrottlingException")):
+            with self.subTest(owner=owner, code=code), self.assertRaises(ClientError):
+                ObjectEventTrails.live(Cloudtrail(owner, code), scope())
+        self.assertEqual(asked[0], {"includeShadowTrails": True})

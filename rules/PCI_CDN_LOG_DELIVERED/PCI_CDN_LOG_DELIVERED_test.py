@@ -150,6 +150,24 @@ class DecisionTableTest(unittest.TestCase):
         with self.assertRaisesRegex(NotAssessed, "does not record the log deliveries"):
             PciCdnLogDelivered(ARCHIVE).decide(distribution(), None, facts)
 
+    def test_either_form_of_the_arn_finds_the_deliveries(self) -> None:
+        for item in (distribution(), distribution()):
+            arn = item["ARN"]
+            for places in ((item, "ARN"), (item["configuration"], "arn")):
+                with self.subTest(places[1]):
+                    held, name = places
+                    kept = held.pop(name, None)
+                    (item["configuration"] if name == "ARN" else item)["arn" if name == "ARN" else "ARN"] = arn
+                    facts = StatedFacts(
+                        scope(region="global"), {(LogDeliveries, arn): ["arn:aws:s3:::card-issuer-log-archive-cdn"]}
+                    )
+                    self.assertEqual(PciCdnLogDelivered(ARCHIVE).decide(item, None, facts).compliance, COMPLIANT)
+                    held[name] = kept
+        item = distribution()
+        del item["ARN"], item["configuration"]["arn"]
+        with self.assertRaisesRegex(RuleInputError, "ARN"):
+            PciCdnLogDelivered(ARCHIVE).decide(item, None, StatedFacts(scope(region="global"), {}))
+
     def test_unreadable_input_is_no_verdict(self) -> None:
         missing = distribution()
         missing["configuration"]["distributionConfig"]["logging"] = {}

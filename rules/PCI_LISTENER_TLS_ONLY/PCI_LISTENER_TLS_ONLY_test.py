@@ -347,7 +347,8 @@ class ClassicTest(unittest.TestCase):
     def test_policies_of_other_types_do_not_matter(self) -> None:
         sticky = {"policyName": "sticky", "policyTypeName": "LBCookieStickinessPolicyType", "policyAttributeDescriptions": [{}]}
         item = classic(("HTTPS", 443, ["sticky", "p"]), policies=[sticky, negotiation("p", **GOOD)])
-        self.assertEqual(judged(item).compliance, COMPLIANT)
+        finding = judged(item)
+        self.assertEqual((finding.compliance, finding.annotation), (COMPLIANT, "all 1 listeners take TLS 1.2 or newer"))
 
     def test_several_listeners_are_counted(self) -> None:
         finding = judged(classic(("HTTP", 80, []), ("TCP", 25, [])))
@@ -375,8 +376,12 @@ class ClassicTest(unittest.TestCase):
             "policy names of another shape": classic(("HTTPS", 443, "p"), policies=[good]),  # type: ignore[arg-type]
         }
         for name, item in broken.items():
-            with self.subTest(name), self.assertRaises(RuleInputError):
+            with self.subTest(name), self.assertRaisesRegex(RuleInputError, "onfiguration|listenerDescriptions|policy"):
                 judged(item)
+        with self.assertRaisesRegex(RuleInputError, "listenerDescriptions: protocol 'GOPHER' is not known"):
+            judged(broken["unknown protocol"])
+        with self.assertRaisesRegex(RuleInputError, "listenerDescriptions: .*listener.protocol is missing"):
+            judged(broken["no protocol"])
         for value in (None, "x", [None], [{}], [{"listener": None}]):
             with self.subTest(value), self.assertRaises(RuleInputError):
                 item = classic()
@@ -389,7 +394,8 @@ class ClassicTest(unittest.TestCase):
         self.assertIn("port 80: HTTP is not encrypted", finding.annotation)
 
     def test_no_listeners(self) -> None:
-        self.assertEqual(judged(classic()).compliance, COMPLIANT)
+        finding = judged(classic())
+        self.assertEqual((finding.compliance, finding.annotation), (COMPLIANT, "no listeners"))
 
 
 class LookupTest(unittest.TestCase):
@@ -398,7 +404,7 @@ class LookupTest(unittest.TestCase):
 
         class Index:
             def find(self, resource_type: str, account_id: str, region: str) -> list[Any]:
-                return [balancer]
+                return [balancer] if region == SCOPE.region else []
 
         facts = RecordedFacts(Index(), SCOPE)
         self.assertEqual(facts.get(LoadBalancerScheme, LOAD_BALANCER_ARN), "internal")

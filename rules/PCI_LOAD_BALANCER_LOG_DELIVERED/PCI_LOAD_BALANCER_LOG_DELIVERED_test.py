@@ -97,6 +97,8 @@ class DecisionTableTest(unittest.TestCase):
                 self.assertEqual(finding.compliance, NON_COMPLIANT)
                 self.assertIn(expected, finding.annotation)
                 self.assertTrue(finding.annotation.endswith("[PCI 10.2.1]"))
+        off = judged(balancer({**GOOD, "access_logs.s3.enabled": "false"})).annotation
+        self.assertEqual(off, "access logs are off; send them to card-issuer-log-archive-* [PCI 10.2.1]")
 
     def test_an_archive_bucket_of_another_region(self) -> None:
         for bucket, verdict in (
@@ -154,8 +156,10 @@ class BadInputTest(unittest.TestCase):
             },
             "no supplementary configuration": {**balancer(GOOD), "supplementaryConfiguration": None},
         }.items():
-            with self.subTest(name), self.assertRaises(RuleInputError):
+            with self.subTest(name), self.assertRaisesRegex(RuleInputError, "onfiguration"):
                 judged(item)
+        with self.assertRaisesRegex(RuleInputError, "configuration.type is 'quantum'"):
+            judged(balancer(GOOD, "quantum"))
 
     def test_no_archive_configured_is_an_error(self) -> None:
         for attributes in (GOOD, {"access_logs.s3.enabled": "false"}):

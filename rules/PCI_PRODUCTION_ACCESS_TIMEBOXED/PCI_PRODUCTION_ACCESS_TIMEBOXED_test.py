@@ -139,6 +139,8 @@ class BypassTest(TableCase):
             ("second account", Grant("p", "", document("arn:aws:iam::600000000016:role/x")), "p"),
             ("any account", Grant("p", "", document("arn:aws:iam::*:role/admin")), "p"),
             ("another partition", Grant("p", "", document(f"arn:aws-cn:iam::{PRODUCTION}:role/admin")), "p"),
+            ("GovCloud", Grant("p", "", document(f"arn:aws-us-gov:iam::{PRODUCTION}:role/admin")), "p"),
+            ("that action only", Grant("p", "", document("*", "sts:AssumeRole")), "p"),
             ("not some role", Grant("p", "", {"Statement": {"Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::x"}}), "p"),
             ("with a condition", Grant("p", "", {"Statement": {"Effect": "Allow", "Action": "sts:*", "Resource": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}}), "p"),
             ("broken", Grant("policy y", "", "{"), "policy y cannot be understood (it is not JSON"),
@@ -146,6 +148,8 @@ class BypassTest(TableCase):
         ):  # fmt: skip
             with self.subTest(name):
                 self.check(judged(user(grant, groups=("developers",))), NON_COMPLIANT, past + words)
+        understood = judged(user(Grant("policy x", "", document()), groups=()))
+        self.assertEqual(understood.annotation, f"{past}policy x{SUFFIX}")
 
     def test_policies_that_do_not(self) -> None:
         for name, grants in (
@@ -205,9 +209,14 @@ class AccountTest(TableCase):
             with self.subTest(raw), self.assertRaises(ParameterError):
                 rule.evaluate_parameters(raw)
         for value in ("", "one,another", "ab", "a" * 256):
-            with self.subTest(value), self.assertRaisesRegex(ParameterError, "RecordTable"):
+            with (
+                self.subTest(value),
+                self.assertRaisesRegex(ParameterError, "RecordTable.* is not the name of a DynamoDB table"),
+            ):
                 rule.evaluate_parameters({"RecordTable": value})
-        self.assertEqual(rule.evaluate_parameters({"RecordTable": "abc"}).record_table, "abc")
+        for value in ("abc", "a" * 255, "Grants_of.2026-11"):
+            self.assertEqual(rule.evaluate_parameters({"RecordTable": value}).record_table, value)
+        self.assertEqual(rule.evaluate_parameters({}).record_table, TABLE)
 
     def test_a_snapshot_cannot_show_it(self) -> None:
         class Nothing:
@@ -271,6 +280,23 @@ class LiveTest(TableCase):
         for record in (RECORD, replace(RECORD, user="omar")):
             dynamodb.put_item(TableName=TABLE, Item=record.to_attributes())
         self.assertEqual(self.facts().get(ApprovalRecords, TABLE, "jane"), [RECORD.to_attributes()])
+
+    def test_a_record_made_a_moment_ago_is_read(self) -> None:
+        asked: list[Any] = []
+
+        class Asked:
+            def build_client(self, service: str, region: str | None = None) -> Any:
+                return self
+
+            def get_paginator(self, name: str) -> Any:
+                return self
+
+            def paginate(self, **request: Any) -> Any:
+                asked.append(request)
+                return []
+
+        self.assertEqual(LiveFacts(Asked(), self.facts().scope).get(ApprovalRecords, TABLE, "jane"), [])
+        self.assertIs(asked[0]["ConsistentRead"], True)
 
     def test_other_errors_are_no_verdict(self) -> None:
         class Refusing:

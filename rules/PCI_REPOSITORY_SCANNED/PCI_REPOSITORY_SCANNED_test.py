@@ -163,27 +163,40 @@ class SourceTest(unittest.TestCase):
         self.assertTrue(finding.annotation.endswith(" [PCI 6.3.1, 11.3.1]"))
 
     def test_unreadable_input_is_no_verdict(self) -> None:
-        for item in (
-            repository(tags="FROZEN"),
-            repository(tags=None),
-            repository(on_push="yes"),
-            repository(tags="IMMUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters=[{"Value": "x"}]),
-            repository(tags="IMMUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters=["x"]),
-            repository(RepositoryName=None),
-            {**repository(), "configuration": None},
+        filters = "configuration.ImageTagMutabilityExclusionFilters has an unexpected shape"
+        for item, words in (
+            (repository(tags="FROZEN"), "configuration.ImageTagMutability is 'FROZEN', which this rule does not know"),
+            (repository(tags=None), "ImageTagMutability is missing"),
+            (repository(on_push="yes"), "ScanOnPush is str"),
+            (repository(tags="IMMUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters=[{"Value": "x"}]), filters),
+            (repository(tags="IMMUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters=["x"]), filters),
+            (repository(RepositoryName=None), "RepositoryName is missing"),
+            ({**repository(), "configuration": None}, "configuration"),
         ):
-            with self.subTest(item=item["configuration"]), self.assertRaises(RuleInputError):
+            with self.subTest(item=item["configuration"]), self.assertRaisesRegex(RuleInputError, words):
                 judged(item, "BASIC", rule("SCAN_ON_PUSH", "*"))
 
     def test_unknown_registry_settings_are_refused(self) -> None:
-        for described in (
-            {"scanType": "DEEP"},
-            {"scanType": "BASIC", "rules": [rule("HOURLY", "*")]},
-            {"rules": [{"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": [{"filter": "*", "filterType": "REGEX"}]}]},
+        both = [{"filter": "*", "filterType": "WILDCARD"}, {"filter": "*", "filterType": "REGEX"}]
+        for described, words in (
+            ({"scanType": "DEEP"}, "scan type 'DEEP' is not known"),
+            ({"scanType": "BASIC", "rules": [rule("HOURLY", "*")]}, "HOURLY"),
+            ({"rules": [{"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": both}]}, "filter type 'REGEX' is not known"),
         ):
-            with self.subTest(described=described), self.assertRaises(ValueError):
+            with self.subTest(described=described), self.assertRaisesRegex(ValueError, words):
                 registry_scanning(described)
         self.assertFalse(registry_scanning({}).enhanced)
+
+    def test_an_answer_of_another_shape_is_refused(self) -> None:
+        class Ecr:
+            def build_client(self, service: str, region: str | None = None) -> Any:
+                return self
+
+            def get_registry_scanning_configuration(self) -> Any:
+                return {"scanningConfiguration": {"scanType": "DEEP"}}
+
+        with self.assertRaisesRegex(RuleInputError, "^GetRegistryScanningConfiguration has an unexpected shape"):
+            RegistryScanningConfiguration.live(Ecr(), SCOPE)
 
     def test_parameters(self) -> None:
         parsed = PciRepositoryScanned().evaluate_parameters(

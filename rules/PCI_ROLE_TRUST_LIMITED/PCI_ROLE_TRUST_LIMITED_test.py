@@ -405,6 +405,8 @@ class SessionTest(TableCase):
             self.check(judged(role(statement), {"MaxSessionHours": "1"}), COMPLIANT, "trusts")
         person = role(saml(StringEquals={"SAML:aud": SAML_URL}))
         self.check(judged(person, {"MaxSessionHours": "1"}, session=3601), NON_COMPLIANT, "sessions last up to 1 h")
+        elsewhere = role(allow(f"arn:aws:iam::{IDENTITY_PRODUCTION}:role/person", **MFA))
+        self.check(judged(elsewhere, {"MaxSessionHours": "1"}, session=7200), NON_COMPLIANT, "sessions last up to 2 h")
 
     def test_a_snapshot_cannot_show_it_but_shows_what_is_worse(self) -> None:
         class Nothing:

@@ -350,7 +350,7 @@ class BadInputTest(unittest.TestCase):
             },
             "no IPv4 ranges recorded": group(without(permission(ipv6=["fd00::/8"]), "ipv4Ranges", "ipRanges")),
         }.items():
-            with self.subTest(name), self.assertRaises(RuleInputError):
+            with self.subTest(name), self.assertRaisesRegex(RuleInputError, "onfiguration|tags is missing"):
                 judged(item)
 
     def test_items_of_before_2017_are_read(self) -> None:
@@ -425,7 +425,7 @@ class SnapshotTest(unittest.TestCase):
         self.assertEqual(facts.get(SecurityGroupPlace, OWN, ACCOUNT), ("vpc-1", "mesh"))
         unknown: list[Any] = [(VpcCidrs, "vpc-2"), (SecurityGroupPlace, OTHER, ACCOUNT), (PrefixListEntries, "pl-1")]
         for lookup, *key in unknown:
-            with self.subTest(lookup), self.assertRaises(NotAssessed):
+            with self.subTest(lookup), self.assertRaisesRegex(NotAssessed, " "):
                 facts.get(lookup, *key)
 
     def test_verdicts_from_other_items(self) -> None:

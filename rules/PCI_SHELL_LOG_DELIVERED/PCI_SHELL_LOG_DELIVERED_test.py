@@ -102,12 +102,28 @@ class ClusterTest(unittest.TestCase):
                 COMPLIANT,
                 "log group sent",
             ),
+            (
+                {"S3BucketName": BUCKET, "CloudWatchLogGroupName": "sent", "CloudWatchEncryptionEnabled": True},
+                COMPLIANT,
+                "log group sent",
+            ),
+            (
+                {"S3BucketName": "team", "S3EncryptionEnabled": True, "CloudWatchLogGroupName": "sent"}
+                | {"CloudWatchEncryptionEnabled": True},
+                COMPLIANT,
+                "log group sent",
+            ),
             ({}, NON_COMPLIANT, "ECS Exec names no destination"),
         ):
             with self.subTest(log=log):
                 finding = of_cluster({"Logging": "OVERRIDE", "LogConfiguration": log})
                 self.assertEqual(finding.compliance, compliance)
                 self.assertIn(words, finding.annotation)
+
+    def test_an_override_without_a_destination(self) -> None:
+        finding = of_cluster({"Logging": "OVERRIDE"})
+        self.assertEqual(finding.compliance, NON_COMPLIANT)
+        self.assertIn("ECS Exec names no destination", finding.annotation)
 
     def test_default_and_none_are_not_enough(self) -> None:
         for setting, said in (
@@ -158,6 +174,20 @@ class AccountTest(unittest.TestCase):
                 self.assertIn(words, finding.annotation)
                 self.assertEqual((finding.resource_type, finding.resource_id), ("AWS::::Account", OWN))
 
+    def test_what_preferences_do_not_say_is_not_so(self) -> None:
+        sent, encrypted = {"cloudWatchLogGroupName": "sent"}, {"cloudWatchEncryptionEnabled": True}
+        for inputs, words in (
+            ({"s3BucketName": BUCKET, "idleSessionTimeout": "15"}, f"s3://{BUCKET} without encryption"),
+            (sent | {"idleSessionTimeout": "15"}, "card-issuer-log-archive-x without encryption"),
+            ({"idleSessionTimeout": "15"}, "Session Manager names no destination"),
+            (sent | encrypted, "idleSessionTimeout is not set (20 minutes by default), expected <= 15"),
+        ):
+            with self.subTest(words):
+                finding = of_account(inputs)
+                self.assertEqual(finding.compliance, NON_COMPLIANT)
+                self.assertIn(words, finding.annotation)
+        self.assertEqual(of_account(sent | encrypted | {"idleSessionTimeout": "15"}).compliance, COMPLIANT)
+
     def test_no_preferences_mean_no_record(self) -> None:
         finding = of_account(None)
         self.assertEqual(finding.compliance, NON_COMPLIANT)
@@ -187,9 +217,12 @@ class AccountTest(unittest.TestCase):
         content = {"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {"idleSessionTimeout": "15"}}
         ssm.create_document(Name=PREFERENCES, Content=json.dumps(content), DocumentType="Session", DocumentFormat="JSON")
         self.assertEqual(SessionPreferences.live(Clients(), scope()), {"idleSessionTimeout": "15"})
-        for odd in ({"schemaVersion": "1.0"}, {"schemaVersion": "1.0", "inputs": []}):
+        for odd, words in (
+            ({"schemaVersion": "1.0"}, "is no session document"),
+            ({"schemaVersion": "1.0", "inputs": []}, "inputs is list, expected an object"),
+        ):
             with self.subTest(odd=odd):
                 ssm.delete_document(Name=PREFERENCES)
                 ssm.create_document(Name=PREFERENCES, Content=json.dumps(odd), DocumentType="Session", DocumentFormat="JSON")
-                with self.assertRaisesRegex(RuleInputError, PREFERENCES):
+                with self.assertRaisesRegex(RuleInputError, f"{PREFERENCES}: {words}"):
                     SessionPreferences.live(Clients(), scope())

@@ -6,6 +6,7 @@ import json
 import unittest
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -126,6 +127,7 @@ class DecisionTableTest(unittest.TestCase):
             ("awsfirelens", {}, NON_COMPLIANT, "its output is not in the options"),
             ("splunk", {}, NON_COMPLIANT, "log driver splunk: cannot be followed"),
             ("json-file", {}, NON_COMPLIANT, "log driver json-file"),
+            ("awsfirelens", {"log_group_name": "sent"}, NON_COMPLIANT, "container app -> FireLens: its output is not"),
             (None, {}, NON_COMPLIANT, "container app has no log configuration"),
         ):
             with self.subTest(driver=driver, options=options):
@@ -164,6 +166,9 @@ class DecisionTableTest(unittest.TestCase):
     def test_unused_and_inactive_revisions(self) -> None:
         self.assertEqual(judged(definition(container()), frozenset()).compliance, NOT_APPLICABLE)
         self.assertEqual(judged(definition(container(), Status="INACTIVE")).compliance, NOT_APPLICABLE)
+        for status in ("ACTIVE", None):
+            item = definition(container("app", "awslogs", **SENT), Status=status)
+            self.assertEqual(judged(item).compliance, COMPLIANT, "active is the default")
 
     def test_unreadable_input_is_no_verdict(self) -> None:
         for item in (
@@ -187,7 +192,7 @@ class Items:
         self.items = items
 
     def find(self, resource_type: str, account_id: str, region: str) -> Any:
-        return self.items
+        return self.items if (resource_type, account_id, region) == ("AWS::ECS::Service", OWN, REGION) else ()
 
 
 class InUseTest(unittest.TestCase):
@@ -204,6 +209,26 @@ class InUseTest(unittest.TestCase):
         self.assertEqual(wanted_definitions({"taskDefinition": "a"}), {"a"})
         self.assertEqual(wanted_definitions({"taskSets": [{"taskDefinition": "b"}, {"taskDefinition": "c"}]}), {"b", "c"})
         self.assertEqual(wanted_definitions({"taskDefinition": None, "taskSets": None}), set())
+
+    def test_tasks_without_a_service_count_too(self) -> None:
+        arns = [f"task/{n}" for n in range(101)]
+        asked: list[list[str]] = []
+
+        class Ecs:
+            def build_client(self, service: str, region: str | None = None) -> Any:
+                return self
+
+            def get_paginator(self, operation: str) -> Any:
+                answers = {"list_clusters": {"clusterArns": ["c"]}, "list_services": {"serviceArns": []}}
+                return SimpleNamespace(paginate=lambda **_: [answers.get(operation, {"taskArns": arns})])
+
+            def describe_tasks(self, cluster: str, tasks: list[str]) -> Any:
+                asked.append(tasks)
+                return {"tasks": [{"taskDefinitionArn": f"definition of {task}"} for task in tasks]}
+
+        found = TaskDefinitionsInUse.live(Ecs(), scope())
+        self.assertEqual(found, {f"definition of {arn}" for arn in arns})
+        self.assertEqual([len(some) for some in asked], [100, 1])
 
     @mock_aws
     def test_live(self) -> None:

@@ -223,7 +223,7 @@ class ChangeTest(unittest.TestCase):
             instance.decide_account(parameters, facts)
 
     def test_selectors_that_cannot_be_read_are_not_assessed(self) -> None:
-        with self.assertRaises(NotAssessed):
+        with self.assertRaisesRegex(NotAssessed, "selectors cannot be read from this account"):
             changed(item(), selectors=None)
 
 
@@ -237,7 +237,7 @@ class BadInputTest(unittest.TestCase):
             "LogFileValidationEnabled",
             "TrailARN",
         ):
-            with self.subTest(name), self.assertRaises(RuleInputError):
+            with self.subTest(name), self.assertRaisesRegex(RuleInputError, f"configuration: .*{name[1:]}"):
                 changed(item(**{name: None}))
         with self.assertRaises(RuleInputError):
             changed({**item(), "configuration": None})

@@ -164,12 +164,27 @@ class DecisionTableTest(unittest.TestCase):
 
     def test_unexpected_shapes_are_no_verdict(self) -> None:
         for configuration in ({}, logging() | {"LogDestinationConfigs": []}, logging(LoggingFilter={"Filters": [{}]})):
-            with self.subTest(configuration=configuration), self.assertRaises(RuleInputError):
+            with (
+                self.subTest(configuration=configuration),
+                self.assertRaisesRegex(RuleInputError, "^GetLoggingConfiguration has"),
+            ):
                 judged(configuration)
         nameless = acl()
         nameless["configuration"]["resourceARN"] = nameless["ARN"] = None
         with self.assertRaisesRegex(RuleInputError, "neither configuration.resourceARN nor ARN"):
             judged(logging(), nameless)
+
+    def test_either_name_of_the_web_acl_is_enough(self) -> None:
+        for held, name in (("", "ARN"), ("configuration", "resourceARN")):
+            with self.subTest(name):
+                item = acl()
+                del (item[held] if held else item)[name]
+                self.assertEqual(judged(logging(), item).compliance, COMPLIANT)
+        item = acl() | {"configuration": None}
+        self.assertEqual(judged(logging(), item).compliance, COMPLIANT)
+        for short in ("arn:aws:wafv2:eu-west-1:1", "pci-edge"):
+            with self.subTest(short), self.assertRaisesRegex(RuleInputError, "is the ARN of a web ACL"):
+                judged(logging(), acl(short))
 
     def test_a_snapshot_cannot_show_logging(self) -> None:
         with self.assertRaises(NotAssessed):

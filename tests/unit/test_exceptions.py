@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -50,6 +51,23 @@ def refused(tmp_path: Path, text: str, known: Known | None = KNOWN) -> list[str]
     with pytest.raises(ExceptionsError) as caught:
         load(tmp_path, text, known)
     return [problem.removeprefix(f"{tmp_path / 'exceptions.yaml'}: ") for problem in caught.value.problems]
+
+
+# ------------------------------------------------------------------------------------------------------------- bundled
+
+
+def test_the_functions_bundle_holds_its_entries_beside_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pci_config.exceptions.__file__", str(tmp_path / "pci_config" / "exceptions.py"))
+    assert ExceptionRegister.bundled() == ExceptionRegister()
+    register = ExceptionRegister((dataclasses.replace(ENTRY_OBJECT, reason="terminaux de Genève"),))
+    (tmp_path / "exceptions.json").write_text(json.dumps(register.as_json(), ensure_ascii=False), "utf-8")
+    assert ExceptionRegister.bundled() == register
+
+
+def test_texts_that_matching_does_not_need_may_be_absent() -> None:
+    needed = ("rule", "accounts", "regions", "resource", "created", "expires")
+    entry = ExceptionEntry.from_json({name: ENTRY_OBJECT.as_json()[name] for name in needed})
+    assert entry == dataclasses.replace(ENTRY_OBJECT, reason="", approver="", ticket="", compensating_control="")
 
 
 # ------------------------------------------------------------------------------------------------------------ matching

@@ -134,6 +134,33 @@ def test_a_document_is_followed_by_what_it_says_itself_or_by_its_ids() -> None:
     assert entries_of_document(register, document, CATALOGUE.rules, "eu-west-1")[0]["used"] == 5
 
 
+@pytest.mark.parametrize(
+    ("created", "expires"), [(date(2026, 11, 1), date(2026, 11, 24)), (date(2026, 11, 24), date(2027, 3, 31))]
+)
+def test_the_first_and_the_last_day_are_in_force(created: date, expires: date) -> None:
+    assessment = judged(dataclasses.replace(ENTRY, created=created, expires=expires), found={GROUP: "NON_COMPLIANT"})
+    assert [(used, open_) for _, used, open_, _ in facts(assessment)] == [(1, 0)]
+
+
+def test_what_has_no_region_is_looked_for_in_the_home_region() -> None:
+    entry = dataclasses.replace(ENTRY, rule=POLICY, resource=ACCOUNT)
+    assessment = judged(entry, found={(POLICY, ACCOUNT, "global", ACCOUNT): "NON_COMPLIANT"})
+    assert facts(assessment) == [("in-force", 1, 0, True)]
+    document = {name: value for name, value in assessment.document().items() if name != "exceptions"}
+    (described,) = entries_of_document(ExceptionRegister((entry,)), document, CATALOGUE.rules, "eu-west-1")
+    assert (described["used"], described["assessed"]) == (1, True)
+    (described,) = entries_of_document(ExceptionRegister((entry,)), document, CATALOGUE.rules, "us-east-1")
+    assert (described["used"], described["assessed"]) == (0, False)
+
+
+def test_a_document_shows_findings_that_count_again() -> None:
+    over = dataclasses.replace(ENTRY, created=date(2026, 1, 1), expires=date(2026, 11, 23))
+    found = {GROUP: "NON_COMPLIANT", NEIGHBOUR: "COMPLIANT", (EGRESS, OTHER, "eu-west-1", "sg-1"): "NON_COMPLIANT"}
+    document = judged(found=found).document()
+    (described,) = entries_of_document(ExceptionRegister((over,)), document, CATALOGUE.rules, "eu-west-1")
+    assert (described["state"], described["used"], described["open"]) == ("expired", 0, 1)
+
+
 def test_the_table_lists_what_is_accepted_and_what_to_look_at() -> None:
     over = dataclasses.replace(ENTRY, resource="sg-2", ticket="SEC-0", created=date(2026, 1, 1), expires=date(2026, 11, 23))
     idle = dataclasses.replace(ENTRY, resource="sg-3", ticket="SEC-3")

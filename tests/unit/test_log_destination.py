@@ -194,3 +194,30 @@ def test_recorded_streams_answer_where_their_item_shows_the_bucket() -> None:
         DeliveryStream.recorded(items, SCOPE, "eu-west-1", "hidden")
     with pytest.raises(NotAssessed, match="does not record the subscriptions"):
         Subscriptions.recorded(items, SCOPE, "eu-west-1", "g")
+
+
+@pytest.mark.parametrize(
+    ("arn", "told"),
+    [
+        ("arn:aws:firehose:eu-west-1", "arn:aws:firehose:eu-west-1: is no ARN of a destination"),
+        ("urn:aws:s3:::archive-x", "urn:aws:s3:::archive-x: is no ARN of a destination"),
+        ("", "nowhere: is no ARN of a destination"),
+        (f"arn:aws:logs:eu-west-1:{OWN}:deliverystream/good", "may lead anywhere"),
+        (f"arn:aws:firehose:eu-west-1:{OWN}:log-group:sent", "may lead anywhere"),
+    ],
+)
+def test_what_only_looks_like_a_destination(arn: str, told: str) -> None:
+    surroundings = Known(sent=[Subscription("s", firehose("good"), "")])
+    found = route(arn, PLACE, surroundings)
+    assert found.fault is not None
+    assert told in found.told()
+
+
+@pytest.mark.parametrize("member", ["selectionCriteria", "SelectionCriteria"])
+def test_an_account_policy_keeps_its_pattern_and_its_criteria(member: str) -> None:
+    document = json.dumps({"DestinationArn": firehose("good"), "FilterPattern": "ERROR"})
+    policy = {"policyName": "p", "policyDocument": document, member: 'LogGroupName NOT IN ["out"]'}
+    assert policy_subscription(policy, "in") == Subscription("p", firehose("good"), "ERROR")
+    assert policy_subscription(policy, "out") is None
+    without = {"policyName": "p", "policyDocument": json.dumps({"DestinationArn": firehose("good")})}
+    assert policy_subscription(without, "in") == Subscription("p", firehose("good"), "")

@@ -185,8 +185,27 @@ def test_ports(protocol: str, first: int | None, last: int | None, ports: tuple[
 def test_what_cannot_be_read_is_an_error(change: dict[str, Any]) -> None:
     good = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
     assert len(entries_of([good])) == 1
-    with pytest.raises(MalformedEntryError):
+    with pytest.raises(MalformedEntryError, match=r"[a-zA-Z]+ "):
         entries_of([good, {**good, **change}])
+
+
+def test_refusals_name_the_protocol_and_the_member() -> None:
+    ranges = {"ipRanges": [], "ipv4Ranges": [{"cidrIp": "10.0.0.0/8"}], "prefixListIds": [], "userIdGroupPairs": []}
+    recorded = {"ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "ipv6Ranges": [], **ranges}
+    assert len(entries_of([recorded])) == 1
+    for permission, words in (
+        ({**recorded, "unheard": ["of"]}, "a permission for tcp has the unknown member unheard"),
+        ({**recorded, "fromPort": None}, "a permission for tcp has fromPort None and toPort 443, expected numbers"),
+        *(
+            ({key: value for key, value in recorded.items() if key != name}, f"a permission for tcp has no {name}; AWS Config")
+            for name in ("ipv6Ranges", "prefixListIds", "userIdGroupPairs")
+        ),
+    ):
+        with pytest.raises(MalformedEntryError, match=words):
+            entries_of([permission])
+    only_ipv6 = {"ipProtocol": "tcp", "fromPort": 1, "toPort": 1, "ipv6Ranges": [{"cidrIpv6": "::/0"}]}
+    with pytest.raises(MalformedEntryError, match="a permission for tcp has no ipv4Ranges"):
+        entries_of([only_ipv6 | {"prefixListIds": [], "userIdGroupPairs": []}])
 
 
 def test_only_associated_ranges_of_a_vpc_count() -> None:

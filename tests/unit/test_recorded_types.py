@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 from pci_config.bundle import build_bundle
 from pci_config.catalogue import Catalogue
 from pci_config.rdk_json import RdkJson
-from pci_config.recorded_types import EVERYWHERE, HOME, Need, needed_types, place_of
+from pci_config.recorded_types import EVERYWHERE, FILE_NAME, HOME, Need, needed_types, place_of
 from pci_config.recording_needs import needs
 from pci_config.settings import SettingMissing, Settings
 
@@ -75,3 +76,13 @@ def test_where_a_need_applies() -> None:
     assert [Need(True, "us-east-1").applies(region, AT_HOME) for region in ("eu-west-1", "us-east-1")] == [False, True]
     with pytest.raises(SettingMissing, match="HomeRegion"):
         Need(True, HOME).applies("eu-west-1", Settings())
+
+
+def test_the_file_beside_the_package_is_read_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pci_config.recorded_types.__file__", str(tmp_path / "pci_config" / "recorded_types.py"))
+    wanted = {"AWS::S3::Bucket": Need(place=EVERYWHERE, continuous=True)}
+    told = {name: dataclasses.asdict(need) for name, need in wanted.items()}
+    (tmp_path / FILE_NAME).write_text(json.dumps(told), "utf-8")
+    assert needed_types() == wanted
+    (tmp_path / FILE_NAME).unlink()
+    assert len(needed_types()) > 1

@@ -128,3 +128,12 @@ def test_every_policy_that_the_api_model_names_is_in_the_table(service: str, tab
     named = set(re.findall(r"ELBSecurityPolicy-[A-Za-z0-9-]*[A-Za-z0-9]", texts_of_aws(service)))
     assert named
     assert named <= table.keys()
+
+
+def test_every_policy_of_the_tables_knows_itself() -> None:
+    for table in (POLICIES, CLASSIC_POLICIES):
+        for name, policy in table.items():
+            assert policy.name == name
+            assert name.startswith("ELBSecurityPolicy-")
+            assert policy.minimum in ("1.0", "1.1", "1.2", "1.3")
+            assert isinstance(policy.forward_secrecy, bool)

@@ -9,7 +9,7 @@ import gc
 import multiprocessing
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -62,6 +62,10 @@ class Result:
     configuration_item_captured_at: str | None
     named_by: tuple[int, ...] = ()  # exceptions that name this finding, in force or not; not part of the document
 
+    def document(self) -> dict[str, Any]:
+        """The members of the contract by name, ready for JSON; what is in them is shared, not copied."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "named_by"}
+
     def order(self) -> tuple[str, ...]:
         return self.rule, self.account_id, self.region, self.resource_type, self.resource_id
 
@@ -99,7 +103,7 @@ class Assessment:
                 "problems": self.problems,
             },
             "exceptions": self.exceptions,
-            "results": [{name: value for name, value in asdict(r).items() if name != "named_by"} for r in self.results],
+            "results": [result.document() for result in self.results],
         }
 
 
@@ -134,6 +138,9 @@ class Judge:
             )
             for entry in self.entries
         ]
+        self._requirements = {  # one for all verdicts of a rule
+            entry.id: {version: list(numbers) for version, numbers in entry.requirements.items()} for entry in self.entries
+        }
         self._judging: dict[str, list[tuple[RuleEntry, PciRule, Any]]] = defaultdict(list)
         for judging in self._rules:
             for name in judging[0].resource_types:
@@ -216,7 +223,7 @@ class Judge:
             resource_name=item.get("resourceName"),
             compliance=compliance,
             annotation=annotation,
-            requirements={version: list(numbers) for version, numbers in entry.requirements.items()},
+            requirements=self._requirements[entry.id],
             severity=entry.severity,
             evaluated_at=self._evaluated_at,
             configuration_item_captured_at=item.get("configurationItemCaptureTime"),

@@ -14,6 +14,7 @@ from moto import mock_aws
 from pci_config.assess import Judge
 from pci_config.catalogue import Catalogue, project_root
 from pci_config.rdk_json import RdkJson
+from pci_config.sandbox import recorder_service
 from pci_config.sources import account as account_module
 from pci_config.sources.account import AccountPlan, assess_accounts
 from pci_config.sources.snapshot import SourceError
@@ -25,6 +26,7 @@ REGIONS = ("eu-west-1", "us-east-1")
 
 @pytest.fixture(autouse=True)
 def aws() -> Iterator[None]:
+    recorder_service.install()  # moto itself does not tell the state of a recorder
     with mock_aws():
         yield
 

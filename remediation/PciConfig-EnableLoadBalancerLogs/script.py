@@ -82,6 +82,13 @@ class LogFix:
         summary = f"send access logs to {self._bucket} ({fault})"
         return [self._classic_change(state, summary) if self._classic else self._change(summary)]
 
+    def tags(self, state: Any) -> Mapping[str, str]:
+        if self._classic:
+            (found,) = aws("elb").describe_tags(LoadBalancerNames=[self.resource_id])["TagDescriptions"]
+        else:
+            (found,) = aws("elbv2").describe_tags(ResourceArns=[self.resource_id])["TagDescriptions"]
+        return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+
     def _log(self, state: Any) -> AccessLog:
         try:
             return classic_access_log(state) if self._classic else access_log(state)
@@ -118,4 +125,4 @@ def prefix(text: str) -> str:
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
-    return carry_out(events, LogFix(events))
+    return carry_out(events, LogFix)

@@ -141,6 +141,9 @@ class EgressFix:
         parameters = {"GroupId": self.resource_id, "IpPermissions": [exactly(entry) for entry in state.excess]}
         return [Change("ec2", "revoke_security_group_egress", parameters, "revoke " + "; ".join(map(str, state.excess)))]
 
+    def tags(self, state: GroupState) -> Mapping[str, str]:
+        return {tag["Key"]: tag["Value"] for tag in state.group.get("Tags", [])}
+
     def record(self, state: GroupState) -> dict[str, Any]:
         """The entries to be revoked, as AuthorizeSecurityGroupEgress takes them back, and how many stay untouched."""
         stay = len(entries_of(state.group["IpPermissionsEgress"])) - len(state.excess)
@@ -158,4 +161,4 @@ def exactly(entry: Entry) -> dict[str, Any]:
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
-    return carry_out(events, EgressFix(events))
+    return carry_out(events, EgressFix)

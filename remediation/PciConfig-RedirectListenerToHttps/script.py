@@ -88,6 +88,10 @@ class RedirectFix:
             " port in the rule's PassThroughPorts if its targets encrypt"
         )
 
+    def tags(self, state: Mapping[str, Any]) -> Mapping[str, str]:
+        (found,) = aws("elbv2").describe_tags(ResourceArns=[self.resource_id])["TagDescriptions"]
+        return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+
     def record(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The default actions and the actions of those rules that are, or were before, to be changed."""
         self._changed_rules |= {rule["RuleArn"] for rule in state["rules"] if redirect_fault(rule["Actions"])}
@@ -121,4 +125,4 @@ def redirect_to(port: int) -> dict[str, Any]:
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
-    return carry_out(events, RedirectFix(events))
+    return carry_out(events, RedirectFix)

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pci_config.lifecycle import LifecycleDemands, MalformedLifecycleError, api_rules, gaps
-from pci_config.runbook import Change, Refused, aws, boolean, carry_out
+from pci_config.runbook import Change, Refused, aws, boolean, carry_out, integer
 from pci_config.settings import ARCHIVE_TAG, Settings
 
 SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content
@@ -27,10 +27,10 @@ class LifecycleFix:
         self._expire = boolean(event, "AllowExpiration")
         self._replace = set() if event["ReplaceRuleIds"] == "none" else set(str(event["ReplaceRuleIds"]).split(","))
         self._demands = LifecycleDemands(
-            standard_days=int(event["StandardDays"]),
-            glacier_days=int(event["GlacierDays"]),
-            retention_days=int(event["RetentionDays"]),
-            tolerance_days=int(event["RetentionToleranceDays"]),
+            standard_days=integer(event, "StandardDays"),
+            glacier_days=integer(event, "GlacierDays"),
+            retention_days=integer(event, "RetentionDays"),
+            tolerance_days=integer(event, "RetentionToleranceDays"),
         )
 
     def read(self) -> dict[str, Any] | None:
@@ -49,6 +49,10 @@ class LifecycleFix:
             "versioned": versioning is not None,
             "tags": {tag["Key"]: tag["Value"] for tag in tags.get("TagSet", [])},
         }
+
+    def tags(self, state: Mapping[str, Any]) -> Mapping[str, str]:
+        found: Mapping[str, str] = state["tags"]
+        return found
 
     def changes(self, state: Mapping[str, Any]) -> Sequence[Change]:
         tagged = state["tags"].get(ARCHIVE_TAG) == "true"
@@ -113,4 +117,4 @@ def _or_none(call: Any, absent: str, **parameters: Any) -> Any:
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
-    return carry_out(events, LifecycleFix(events))
+    return carry_out(events, LifecycleFix)

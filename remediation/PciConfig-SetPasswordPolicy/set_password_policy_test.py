@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
+import fix_testing
+from fix_testing import ACCOUNT, EVIDENCE, account, answering, execution_of
 from pci_config.password_policy import PasswordDemands, weaknesses
 from pci_config.runbook import Refused
 from script_loader import load_script
 
-script = load_script("PciConfig-SetPasswordPolicy")
+__all__ = ["account"]  # the fixture that starts moto
+NAME = "PciConfig-SetPasswordPolicy"
+script = load_script(NAME)
+run = partial(fix_testing.run, NAME, ResourceId=ACCOUNT)
+restore = partial(fix_testing.restore, NAME, ResourceId=ACCOUNT)
 DEMANDS = PasswordDemands(12, 4, 90, False)
-ACCOUNT = "123456789012"
-
-
-@pytest.fixture(autouse=True)
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    with mock_aws():
-        yield
 
 
 def put(**fields: Any) -> Callable[[], dict[str, str]]:
@@ -51,22 +49,11 @@ VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
 }
 
 
-def run(**changes: str) -> dict[str, Any]:
-    events = {
-        "ResourceId": ACCOUNT,
-        "DryRun": "false",
-        "EvidenceBucket": "none",
-        "MinimumPasswordLength": "12",
-        "PasswordReusePrevention": "4",
-        "MaxPasswordAge": "90",
-        "RequireSymbols": "false",
-        "Document": "PciConfig-SetPasswordPolicy",
-        "ExecutionId": "e-1",
-        "AccountId": ACCOUNT,
-        "Region": "eu-west-1",
-    }
-    result: dict[str, Any] = script.handler(events | changes, None)
-    return result
+def state() -> dict[str, Any] | None:
+    try:
+        return policy()
+    except boto3.client("iam").exceptions.NoSuchEntityException:
+        return None
 
 
 def policy() -> dict[str, Any]:
@@ -117,20 +104,48 @@ def test_a_dry_run_changes_nothing_and_lists_the_call() -> None:
 
 
 def test_evidence_is_kept_before_the_change() -> None:
-    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="evidence")
     put(MinimumPasswordLength=8)()
-    result = run(EvidenceBucket="evidence")
-    key = result["Evidence"].removeprefix("s3://evidence/")
-    assert key == f"remediation/{ACCOUNT}/eu-west-1/PciConfig-SetPasswordPolicy/{ACCOUNT}/e-1.json"
-    kept = json.loads(boto3.client("s3").get_object(Bucket="evidence", Key=key)["Body"].read())
-    assert kept["before"]["MinimumPasswordLength"] == 8
+    result = run()
+    bucket, _, key = result["Evidence"].removeprefix("s3://").partition("/")
+    key, _, version = key.partition("?versionId=")
+    assert (bucket, key) == (EVIDENCE, f"remediation/{ACCOUNT}/eu-west-1/{NAME}/{ACCOUNT}/{execution_of(result)}/before.json")
+    kept = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key, VersionId=version)["Body"].read())
+    assert kept["state"]["MinimumPasswordLength"] == 8
     assert kept["calls"][0]["operation"] == "update_account_password_policy"
 
 
-def test_no_change_without_evidence_when_it_is_asked_for() -> None:
+@pytest.mark.parametrize("bucket", ["not-there", "none"])
+def test_no_change_without_evidence(bucket: str) -> None:
     put(MinimumPasswordLength=8)()
-    with pytest.raises(Exception, match="NoSuchBucket"):
-        run(EvidenceBucket="not-there")
+    with pytest.raises(Refused):
+        run(EvidenceBucket=bucket)
+    assert policy()["MinimumPasswordLength"] == 8
+
+
+@pytest.mark.parametrize("violation", VIOLATIONS)
+def test_restore_puts_the_earlier_policy_back(violation: str) -> None:
+    VIOLATIONS[violation]()
+    before = state()
+    execution_id = execution_of(run())
+    dry = restore(execution_id, DryRun="true")
+    assert (dry["Outcome"], state() != before) == ("dry-run", True)
+    assert (restore(execution_id)["Outcome"], state()) == ("changed", before)
+    assert restore(execution_id)["Outcome"] == "compliant"
+
+
+def test_restore_refuses_when_the_policy_was_changed_since() -> None:
+    put(MinimumPasswordLength=8)()
+    execution_id = execution_of(run())
+    put(MinimumPasswordLength=30)()
+    with pytest.raises(Refused, match="was changed after"):
+        restore(execution_id)
+    assert policy()["MinimumPasswordLength"] == 30
+
+
+def test_a_denied_call_changes_nothing_and_says_so() -> None:
+    put(MinimumPasswordLength=8)()
+    with answering(UpdateAccountPasswordPolicy="AccessDenied"), pytest.raises(RuntimeError, match="done before that: nothing"):
+        run()
     assert policy()["MinimumPasswordLength"] == 8
 
 

@@ -13,9 +13,10 @@ import yaml
 from pci_config import rdk_json as settings_file
 from pci_config.bundle import build_bundle
 from pci_config.catalogue import Catalogue, documents_folder
-from pci_config.documents import build_document, document_names
+from pci_config.document_policies import document_policies
+from pci_config.documents import build_document, build_restore, document_names, restore_names
 from pci_config.exceptions import ExceptionRegister
-from pci_config.org_templates import load_policies, member_global, member_regional
+from pci_config.org_templates import member_global, member_regional
 from pci_config.pack import build_pack
 from pci_config.pages import site
 from pci_config.pages.compared import compared_pages
@@ -41,6 +42,7 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         name: build_document(folder / name, rdk_json.document, exceptions.of_rules(catalogue.rules_fixed_by(name)))
         for name in document_names(folder)
     }
+    texts |= {restore: build_restore(folder / fix, rdk_json.document) for fix, restore in restore_names(folder).items()}
     documents = {name: yaml.safe_load(text) for name, text in texts.items()}
     packs = {
         "conformance_pack.yaml": build_pack(catalogue, rdk_json, "regional", documents, exceptions),
@@ -48,7 +50,7 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
     }
     checked_in = {
         **{Path(name): text for name, text in packs.items()},
-        Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, load_policies(folder)),
+        Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, document_policies(folder)),
         Path("org_setup/member_regional/template.yaml"): member_regional(documents),
         Path("docs/schemas/rdk.schema.json"): json.dumps(settings_file.json_schema(), indent=2) + "\n",
         **site.pages(catalogue, rdk_json, packs),

@@ -97,7 +97,7 @@ class LogArchiveModel(_Strict):
 
 
 class RemediationModel(_Strict):
-    """`EvidenceBucket` receives the state before each fix. No bucket: the state is kept in the execution's output only."""
+    """`EvidenceBucket` (versioned) receives the states before and after each fix. No bucket: only dry runs are possible."""
 
     evidence_bucket: BucketName | None = Field(alias="EvidenceBucket", default=None)
 

@@ -1,4 +1,4 @@
-"""The course that every Automation document's script takes: read, judge, record, change, verify, report.
+"""The course that every Automation document's script takes: read, judge, record, change, verify, report; and the way back.
 
 The build inlines this module into each document, together with the rule's own predicate, so that the document decides by
 the same code as the rule. Standard library and boto3 only (runtime python3.11 of `aws:executeScript`).
@@ -7,21 +7,30 @@ the same code as the rule. Standard library and boto3 only (runtime python3.11 o
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pci_config.exceptions import ExceptionRegister
 
 EXCEPTIONS: list[dict[str, Any]] = []  # replaced by the build with the entries of the rules that the document fixes
 VERIFY_DELAYS_SECONDS = (0, 1, 2, 4, 8, 15)  # 30 s in all; APIs answer reads late after a write
 MAX_RECORD_CHARACTERS = 20_000  # a step's output is cut at 100,000 characters
+MAX_EVENT_CHARACTERS = 2000  # of a message in an event or an output
+SWITCH_PARAMETER = "/pci-config/remediation"  # Parameter Store: `on`, or anything else to stop every fix
+SWITCH_ON = "on"
+CLOUDFORMATION_TAG = "aws:cloudformation:stack-name"
+AWS_ERRORS = (BotoCoreError, ClientError)
+TOOL_TAGS = ("managedby", "createdby", "provisionedby", "provisioner", "iac", "terraform")  # without separators, in lower case
+TOOLS = ("terraform", "opentofu", "pulumi", "cloudformation", "cdk", "crossplane", "ansible")
 
 
 class Refused(Exception):
@@ -38,7 +47,7 @@ class Change:
     summary: str
 
 
-class Fix(Protocol):
+class Resource(Protocol):
     """What a document knows about its resource. `read` gives None when the resource is gone.
 
     Where the id is no part of the ARN (a database, a user), `read` sets `resource_arn`: an exception may name it.
@@ -48,19 +57,31 @@ class Fix(Protocol):
 
     def read(self) -> Any: ...
 
+    def record(self, state: Any) -> dict[str, Any]:
+        """The part of the state that the changes touch, as JSON values in a fixed order: enough to put it back."""
+        ...
+
+
+class Fix(Resource, Protocol):
+    def tags(self, state: Any) -> Mapping[str, str]:
+        """The resource's tags; none where AWS has no tags for its kind. Asked only when there is something to change."""
+        ...
+
     def changes(self, state: Any) -> Sequence[Change]:
         """The calls that make the state compliant; none when it is. Raises Refused."""
         ...
 
-    def record(self, state: Any) -> dict[str, Any]:
-        """The part of the state that the changes touch, as JSON values: enough to put it back."""
+
+class Restore(Resource, Protocol):
+    def undo(self, before: Mapping[str, Any], state: Any) -> Sequence[Change]:
+        """The calls that lead from the state to the record `before`. Raises Refused."""
         ...
 
 
 @functools.cache
-def aws(service: str) -> Any:
-    """A client of the automation's role in its own Region; one per execution."""
-    return boto3.client(service, config=Config(retries={"mode": "standard", "max_attempts": 8}))
+def aws(service: str, region: str | None = None) -> Any:
+    """A client of the automation's role, in its own Region unless told; one per execution."""
+    return boto3.client(service, region_name=region, config=Config(retries={"mode": "standard", "max_attempts": 8}))
 
 
 def boolean(event: Mapping[str, Any], name: str) -> bool:
@@ -71,43 +92,174 @@ def boolean(event: Mapping[str, Any], name: str) -> bool:
     return text == "true"
 
 
-def carry_out(event: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
+def integer(event: Mapping[str, Any], name: str) -> int:
+    """Config passes every parameter as text, Automation may pass an Integer as a float. Raises Refused for anything else."""
+    try:
+        number = float(str(event.get(name)))
+        if number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise Refused(f"{name} is {event.get(name)!r}; expected a whole number")
+
+
+def require_own(event: Mapping[str, Any], arn: str) -> None:
+    """Raises Refused when the ARN names another account or Region than the execution's; what it leaves open is no matter."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn":
+        raise Refused(f"{arn} is no ARN")
+    if parts[3] not in ("", event["Region"]) or parts[4] not in ("", event["AccountId"]):
+        raise Refused(f"{arn} is not in {event['AccountId']} and {event['Region']}")
+
+
+def carry_out(event: Mapping[str, Any], fix_of: Callable[[Mapping[str, Any]], Fix]) -> dict[str, Any]:
     """Fix one resource and report.
 
-    `event` holds DryRun, EvidenceBucket (may be empty), Document, ExecutionId, AccountId and Region. Ends in success with
-    Changed false when the resource is gone, compliant already, or excepted. Raises Refused before any change; raises
-    RuntimeError naming what was done when a call fails half way or the result cannot be verified.
+    `event` holds DryRun, EvidenceBucket, AllowManaged, Document, ExecutionId, AccountId and Region, and what `fix_of` needs.
+    Ends in success with Changed false when the resource is gone, compliant already, excepted, or when the switch is off.
+    Raises Refused before any change; raises RuntimeError naming what was done when a call fails half way or the result
+    cannot be verified. Outcome: changed, compliant, gone, excepted, dry-run, switched-off.
     """
+    try:
+        return _fixed(event, fix_of(event))
+    except Refused as refusal:
+        _announce(event, "refused", str(refusal))
+        raise
+
+
+def _fixed(event: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
     dry_run = boolean(event, "DryRun")
     excepted = _excepted(event, fix)
     state = None if excepted else fix.read()
     excepted = excepted or _excepted(event, fix)  # reading may have shown the ARN
     if excepted:
-        return _report(False, excepted)
+        return _report("excepted", excepted)
     if state is None:
-        return _report(False, f"{fix.resource_id} no longer exists: nothing to do")
+        return _report("gone", f"{fix.resource_id} no longer exists: nothing to do")
     changes = fix.changes(state)
     if not changes:
-        return _report(False, f"{fix.resource_id} is compliant already: nothing to do")
+        return _report("compliant", f"{fix.resource_id} is compliant already: nothing to do")
+    if not boolean(event, "AllowManaged"):
+        _refuse_managed(fix.resource_id, fix.tags(state))
     before = fix.record(state)
-    summary = "; ".join(change.summary for change in changes)
     if dry_run:
-        return _report(False, f"dry run, nothing changed. Would: {summary}", changes, before)
-    evidence_key = _keep_evidence(event, fix.resource_id, before, changes)
+        return _report("dry-run", f"dry run, nothing changed. Would: {_summary(changes)}", changes, before)
+    switch = _switch()
+    if switch != SWITCH_ON:
+        return _report("switched-off", f"nothing changed: {SWITCH_PARAMETER} is {switch!r}, not on", changes, before)
+
+    def verified() -> str:
+        state = fix.read()
+        return "" if state is None else _summary(fix.changes(state))
+
+    return _apply(event, fix, before, changes, verified)
+
+
+def put_back(event: Mapping[str, Any], restore_of: Callable[[Mapping[str, Any]], Restore]) -> dict[str, Any]:
+    """Lead a resource back to the state that a fix recorded before it changed it, and report as `carry_out` does.
+
+    `event` also holds FixDocument and FixExecutionId. Raises Refused when the record is missing or of another resource, and
+    when the resource is no longer as the fix left it. The switch does not stop it: it is the way back.
+    """
+    try:
+        return _restored(event, restore_of(event))
+    except Refused as refusal:
+        _announce(event, "refused", str(refusal))
+        raise
+
+
+def _restored(event: Mapping[str, Any], restore: Restore) -> dict[str, Any]:
+    dry_run = boolean(event, "DryRun")
+    if not _evidence_bucket(event):
+        raise Refused("EvidenceBucket is none: there is no record to restore from")
+    before, after = _read_evidence(event, restore.resource_id, "before"), _read_evidence(event, restore.resource_id, "after")
+    state = restore.read()
+    if state is None:
+        raise Refused(
+            f"{restore.resource_id} no longer exists; its state before is in {_evidence_key(event, restore.resource_id)}"
+        )
+    now = restore.record(state)
+    if _digest(now) == before["digest"]:
+        return _report("compliant", f"{restore.resource_id} is as it was before {event['FixExecutionId']}: nothing to do")
+    if _digest(now) != after["digest"]:
+        raise Refused(
+            f"{restore.resource_id} was changed after {event['FixExecutionId']}; restoring it would undo that change too"
+        )
+    changes = restore.undo(before["state"], state)
+    if dry_run:
+        return _report("dry-run", f"dry run, nothing changed. Would: {_summary(changes)}", changes, now)
+
+    def verified() -> str:
+        state = restore.read()
+        as_before = state is not None and _digest(restore.record(state)) == before["digest"]
+        return "" if as_before else "to be as it was before"
+
+    return _apply(event, restore, now, changes, verified)
+
+
+def _apply(
+    event: Mapping[str, Any],
+    resource: Resource,
+    before: Mapping[str, Any],
+    changes: Sequence[Change],
+    verified: Callable[[], str],
+) -> dict[str, Any]:
+    """Record, change, verify, report. `verified` says what is still missing; an empty text is success."""
+    evidence = _keep_evidence(event, resource.resource_id, "before", before, {"calls": [_call(change) for change in changes]})
+    done, failure = _called(changes)
+    missing = _what_is_missing(verified, VERIFY_DELAYS_SECONDS[: 1 if failure else None])
+    failure = f"{failure}; it still needs: {missing}" if failure and missing else missing and f"it still needs: {missing}"
+    after = _record_after(event, resource, done, failure)
+    if not done and after["gone"]:
+        return _report("gone", f"{resource.resource_id} was deleted meanwhile: nothing to do", changes, before, {}, evidence)
+    faults = "; ".join(text for text in (failure, after["fault"]) if text)
+    if faults:
+        told = f"{faults}; state before is recorded in {evidence}: {json.dumps(before, default=str)[:MAX_EVENT_CHARACTERS]}"
+        _announce(event, "failed", told, evidence)
+        raise RuntimeError(f"{resource.resource_id}: {told}")
+    if not done:
+        return _report("compliant", f"{resource.resource_id} was mended meanwhile: nothing done", changes, before, {}, evidence)
+    message = "; ".join(done) + _announce(event, "changed", "; ".join(done), evidence)
+    return _report("changed", message, changes, before, after["state"], evidence)
+
+
+def _called(changes: Sequence[Change]) -> tuple[list[str], str]:
+    """What was done, and the first failure, after which nothing more is tried."""
     done: list[str] = []
     for change in changes:
         try:
             getattr(aws(change.service), change.operation)(**change.parameters)
         except Exception as error:
-            state_now = (
-                f"done before that: {'; '.join(done) or 'nothing'}; state before is recorded in {evidence_key or 'this output'}"
+            return (
+                done,
+                f"{change.service} {change.operation} failed ({error}); done before that: {'; '.join(done) or 'nothing'}",
             )
-            raise RuntimeError(
-                f"{change.service} {change.operation} failed ({error}); {state_now}: {json.dumps(before, default=str)[:2000]}"
-            ) from error
         done.append(change.summary)
-    after = _verified(fix)
-    return _report(True, summary, changes, before, after, evidence_key)
+    return done, ""
+
+
+def _what_is_missing(verified: Callable[[], str], delays: Sequence[int]) -> str:
+    missing = ""
+    for delay in delays:
+        time.sleep(delay)
+        try:
+            missing = verified()
+        except (Refused, *AWS_ERRORS) as error:
+            missing = f"to be read ({error})"
+        if not missing:
+            return ""
+    return missing
+
+
+def _record_after(event: Mapping[str, Any], resource: Resource, done: Sequence[str], failure: str) -> dict[str, Any]:
+    """Record how it ended, also when it ended badly: a restore compares with it. `fault` tells when that fails."""
+    try:
+        state = resource.read()
+        record = {} if state is None else resource.record(state)
+        _keep_evidence(event, resource.resource_id, "after", record, {"done": list(done), "failure": failure})
+    except (Refused, *AWS_ERRORS) as error:
+        return {"state": {}, "gone": False, "fault": f"the state after it could not be recorded ({error})"}
+    return {"state": record, "gone": state is None, "fault": ""}
 
 
 def _excepted(event: Mapping[str, Any], fix: Fix) -> str:
@@ -123,37 +275,109 @@ def _excepted(event: Mapping[str, Any], fix: Fix) -> str:
     return ""
 
 
-def _verified(fix: Fix) -> dict[str, Any]:
-    remaining: Sequence[Change] = ()
-    for delay in VERIFY_DELAYS_SECONDS:
-        time.sleep(delay)
-        state = fix.read()
-        if state is None:
-            return {}
-        remaining = fix.changes(state)
-        if not remaining:
-            return fix.record(state)
-    raise RuntimeError(f"changed {fix.resource_id}, but it still needs: {'; '.join(change.summary for change in remaining)}")
+def _refuse_managed(resource_id: str, tags: Mapping[str, str]) -> None:
+    """What a template describes must be mended there: the next deployment would bring the violation back, or fail."""
+    owner = f"CloudFormation stack {tags[CLOUDFORMATION_TAG]}" if CLOUDFORMATION_TAG in tags else ""
+    for key, value in sorted(tags.items()):
+        plain = "".join(character for character in key.lower() if character.isalnum())
+        if not owner and plain in TOOL_TAGS and (plain == "terraform" or any(tool in value.lower() for tool in TOOLS)):
+            owner = f"{value} (tag {key})" if plain != "terraform" else "Terraform"
+    if owner:
+        raise Refused(f"{resource_id} is managed by {owner}: mend it there, or run with AllowManaged true")
 
 
-def _keep_evidence(event: Mapping[str, Any], resource_id: str, before: Mapping[str, Any], changes: Sequence[Change]) -> str:
-    """Write the state before to the evidence bucket. Returns its key; no bucket, no key. A failure stops the fix."""
+def _switch() -> str:
+    """The value of the switch. A missing or unreadable one stops as well: Refused."""
+    try:
+        return str(aws("ssm").get_parameter(Name=SWITCH_PARAMETER)["Parameter"]["Value"]).strip()
+    except AWS_ERRORS as error:
+        raise Refused(f"the switch {SWITCH_PARAMETER} in Parameter Store cannot be read ({error}): nothing changed") from error
+
+
+def _evidence_bucket(event: Mapping[str, Any]) -> str:
     bucket = str(event.get("EvidenceBucket") or "")
-    if bucket in ("", "none"):  # Config cannot pass an empty text
-        return ""
-    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in resource_id)
-    key = f"remediation/{event['AccountId']}/{event['Region']}/{event['Document']}/{name}/{event['ExecutionId']}.json"
+    return "" if bucket == "none" else bucket  # Config cannot pass an empty text
+
+
+def _evidence_key(event: Mapping[str, Any], resource_id: str, *, of_fix: bool = True) -> str:
+    """Where the records of an execution are, without the last part (`before.json`, `after.json`)."""
+    name = "".join(character if character.isalnum() or character in "-_." else "-" for character in resource_id)
+    document = event.get("FixDocument", event["Document"]) if of_fix else event["Document"]
+    execution = event.get("FixExecutionId", event["ExecutionId"]) if of_fix else event["ExecutionId"]
+    return f"remediation/{event['AccountId']}/{event['Region']}/{document}/{name}/{execution}"
+
+
+def _keep_evidence(
+    event: Mapping[str, Any], resource_id: str, which: str, state: Mapping[str, Any], more: Mapping[str, Any]
+) -> str:
+    """Write a state to the evidence bucket. Returns where; raises Refused when it cannot be kept for good."""
+    bucket = _evidence_bucket(event)
+    if not bucket:
+        raise Refused("EvidenceBucket is none: without a record of the state before, nothing is changed")
+    key = f"{_evidence_key(event, resource_id, of_fix=False)}/{which}.json"
     record = {
         "document": event["Document"],
         "execution_id": event["ExecutionId"],
         "account_id": event["AccountId"],
         "region": event["Region"],
         "resource_id": resource_id,
-        "before": before,
-        "calls": [_call(change) for change in changes],
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "state": state,
+        "digest": _digest(state),
+        **more,
     }
-    aws("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(record, default=str).encode(), ContentType="application/json")
-    return f"s3://{bucket}/{key}"
+    try:
+        body = json.dumps(record, default=str).encode()
+        answer = aws("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    except AWS_ERRORS as error:
+        raise Refused(f"the state {which} cannot be recorded in s3://{bucket}/{key} ({error})") from error
+    version = answer.get("VersionId")
+    if version in (None, "null"):
+        raise Refused(f"the evidence bucket {bucket} is not versioned: a record in it could be overwritten")
+    return f"s3://{bucket}/{key}?versionId={version}"
+
+
+def _read_evidence(event: Mapping[str, Any], resource_id: str, which: str) -> dict[str, Any]:
+    bucket, key = _evidence_bucket(event), f"{_evidence_key(event, resource_id)}/{which}.json"
+    try:
+        record: dict[str, Any] = json.loads(aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    except (*AWS_ERRORS, ValueError) as error:
+        raise Refused(
+            f"the state {which} {event['FixExecutionId']} cannot be read from s3://{bucket}/{key} ({error})"
+        ) from error
+    if record.get("resource_id") != resource_id or record.get("digest") != _digest(record.get("state")):
+        raise Refused(f"s3://{bucket}/{key} is no record of {resource_id}, or was altered")
+    return record
+
+
+def _digest(state: Any) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _announce(event: Mapping[str, Any], outcome: str, message: str, evidence: str = "") -> str:
+    """Tell the log and, for runs that are no dry runs, EventBridge. Returns what to add to the message when that fails."""
+    detail = {
+        "document": event.get("Document"),
+        "execution_id": event.get("ExecutionId"),
+        "account_id": event.get("AccountId"),
+        "region": event.get("Region"),
+        "outcome": outcome,
+        "message": message[:MAX_EVENT_CHARACTERS],
+        "evidence": evidence,
+    }
+    print(json.dumps(detail))
+    if str(event.get("DryRun")).lower() != "false":
+        return ""
+    entry = {"Source": "pci-config", "DetailType": "PCI remediation", "Detail": json.dumps(detail)}
+    try:
+        failed = aws("events").put_events(Entries=[entry])["FailedEntryCount"]
+    except AWS_ERRORS as error:
+        return f" (no event was sent: {error})"
+    return " (no event was sent)" if failed else ""
+
+
+def _summary(changes: Sequence[Change]) -> str:
+    return "; ".join(change.summary for change in changes)
 
 
 def _call(change: Change) -> dict[str, Any]:
@@ -166,18 +390,19 @@ def _call(change: Change) -> dict[str, Any]:
 
 
 def _report(
-    changed: bool,
+    outcome: str,
     message: str,
     changes: Sequence[Change] = (),
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
-    evidence_key: str = "",
+    evidence: str = "",
 ) -> dict[str, Any]:
     return {
-        "Changed": changed,
-        "Message": message[:2000],
+        "Outcome": outcome,
+        "Changed": outcome == "changed",
+        "Message": message[:MAX_EVENT_CHARACTERS],
         "Calls": json.dumps([_call(change) for change in changes], default=str)[:MAX_RECORD_CHARACTERS],
         "Before": json.dumps(before or {}, default=str)[:MAX_RECORD_CHARACTERS],
         "After": json.dumps(after or {}, default=str)[:MAX_RECORD_CHARACTERS],
-        "Evidence": evidence_key,
+        "Evidence": evidence,
     }

@@ -1,0 +1,103 @@
+"""What the tests of every document need: an account in moto, runs of a script as Automation calls it, and failing calls."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.client
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from pci_config import runbook
+from script_loader import load_script
+
+ACCOUNT, REGION, EVIDENCE = "123456789012", "eu-west-1", "card-issuer-pci-evidence"
+FOLDER = Path(__file__).resolve().parent
+
+
+def prepare_account() -> None:
+    """The evidence bucket and the switch, as the organization's templates make them."""
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket=EVIDENCE)
+    s3.put_bucket_versioning(Bucket=EVIDENCE, VersioningConfiguration={"Status": "Enabled"})
+    switch("on")
+
+
+def switch(value: str) -> None:
+    boto3.client("ssm", region_name=REGION).put_parameter(
+        Name=runbook.SWITCH_PARAMETER, Value=value, Type="String", Overwrite=True
+    )
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """moto with an account ready for fixes; nobody waits. Import it where it is needed: it applies to the whole module."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    runbook.aws.cache_clear()
+    with mock_aws():
+        prepare_account()
+        yield
+    runbook.aws.cache_clear()
+
+
+def run(document: str, **parameters: str) -> dict[str, Any]:
+    """What `handler` of the document's script returns, for real unless DryRun says otherwise."""
+    return _call(document, "handler", _declared(FOLDER / document / "document.yaml"), parameters, document)
+
+
+def restore(document: str, execution_id: str, **parameters: str) -> dict[str, Any]:
+    """What `restore` of the document's script returns for that execution of the fix."""
+    path = FOLDER / document / "restore.yaml"
+    given = {"FixDocument": document, "FixExecutionId": execution_id, **parameters}
+    return _call(document, "restore", _declared(path), given, str(yaml.safe_load(path.read_text("utf-8"))["name"]))
+
+
+def execution_of(result: Mapping[str, Any]) -> str:
+    """The id of the execution that gave this result; it is part of the evidence's key."""
+    return str(result["Evidence"]).rsplit("/", 2)[1]
+
+
+def _declared(path: Path) -> dict[str, str]:
+    parameters = yaml.safe_load(path.read_text("utf-8"))["parameters"]
+    return {name: str(spec["default"]) for name, spec in parameters.items() if "default" in spec}
+
+
+def _call(
+    document: str, function: str, declared: Mapping[str, str], parameters: Mapping[str, str], name: str
+) -> dict[str, Any]:
+    event = {
+        **declared,
+        "DryRun": "false",
+        "EvidenceBucket": EVIDENCE,
+        "AllowManaged": "false",
+        "Document": name,
+        "ExecutionId": str(uuid.uuid4()),
+        "AccountId": ACCOUNT,
+        "Region": REGION,
+        **parameters,
+    }
+    result: dict[str, Any] = getattr(load_script(document), function)(event, None)
+    return result
+
+
+@contextmanager
+def answering(**errors: str) -> Iterator[None]:
+    """AWS answers the named operations (`CreateFlowLogs="AccessDenied"`) with that error code."""
+    call = botocore.client.BaseClient._make_api_call
+
+    def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
+        if operation in errors:
+            raise ClientError({"Error": {"Code": errors[operation], "Message": "refused"}}, operation)
+        return call(client, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", make_api_call)
+        yield

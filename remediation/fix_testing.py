@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from pci_config import runbook
+from pci_config.sandbox import services
 from script_loader import load_script
 
 ACCOUNT, REGION, EVIDENCE = "123456789012", "eu-west-1", "card-issuer-pci-evidence"
@@ -42,6 +43,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     runbook.aws.cache_clear()
+    services.install()
     with mock_aws():
         prepare_account()
         yield

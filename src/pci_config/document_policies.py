@@ -21,7 +21,8 @@ SEND_EVENT = {
     "Effect": "Allow",
     "Action": "events:PutEvents",
     "Resource": "arn:${AWS::Partition}:events:*:${AWS::AccountId}:event-bus/default",
-    "Condition": {"StringEquals": {"events:source": "pci-config"}},
+    # a request may hold events of several sources
+    "Condition": {"ForAllValues:StringEquals": {"events:source": "pci-config"}, "Null": {"events:source": "false"}},
 }
 READ_SWITCH = {
     "Sid": "ReadSwitch",

@@ -32,7 +32,7 @@ class Request:
     action: str
     resource: str
     account: str
-    context: Mapping[str, str]
+    context: Mapping[str, str | tuple[str, ...]]
 
 
 def _s3(action: str) -> Callable[[Call], Request]:
@@ -67,6 +67,8 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request]] = {
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
     ("ec2", "RevokeSecurityGroupEgress"): _at("ec2:RevokeSecurityGroupEgress", _ec2("security-group", "GroupId")),
+    ("elbv2", "DescribeTags"): _any("elasticloadbalancing:DescribeTags"),
+    ("elb", "DescribeTags"): _any("elasticloadbalancing:DescribeTags"),
     ("elbv2", "DescribeListeners"): _any("elasticloadbalancing:DescribeListeners"),
     ("elbv2", "DescribeRules"): _any("elasticloadbalancing:DescribeRules"),
     ("elbv2", "ModifyListener"): _at("elasticloadbalancing:ModifyListener", lambda p, _: str(p["ListenerArn"])),
@@ -82,11 +84,22 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request]] = {
     ),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
+    ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),
     ("s3", "GetBucketVersioning"): _s3("s3:GetBucketVersioning"),
     ("s3", "GetBucketTagging"): _s3("s3:GetBucketTagging"),
     ("s3", "GetBucketLifecycleConfiguration"): _s3("s3:GetLifecycleConfiguration"),
     ("s3", "PutBucketLifecycleConfiguration"): _s3("s3:PutLifecycleConfiguration"),
     ("s3", "PutObject"): _s3("s3:PutObject"),
+    ("s3", "GetObject"): _s3("s3:GetObject"),
+    ("ssm", "GetParameter"): _at(
+        "ssm:GetParameter", lambda p, call: f"arn:aws:ssm:{call.region}:{call.account_id}:parameter{p['Name']}"
+    ),
+    ("events", "PutEvents"): lambda call: Request(
+        "events:PutEvents",
+        f"arn:aws:events:{call.region}:{call.account_id}:event-bus/default",
+        call.account_id,
+        {"events:source": tuple(entry["Source"] for entry in call.parameters["Entries"])},
+    ),
 }
 
 
@@ -99,7 +112,7 @@ def requests_of(calls: Sequence[Call]) -> list[Request]:
     return list(found)
 
 
-class _Frozen(dict[str, str]):
+class _Frozen(dict[str, str | tuple[str, ...]]):
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted(self.items())))
 

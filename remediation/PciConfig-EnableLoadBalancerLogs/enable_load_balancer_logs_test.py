@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
+import fix_testing
+from fix_testing import ACCOUNT, account
 from pci_config import runbook
 from pci_config.catalogue import Catalogue, project_root
 from pci_config.items import new_item
@@ -21,17 +22,14 @@ from pci_config.settings import Settings
 from script_loader import load_script
 
 script = load_script("PciConfig-EnableLoadBalancerLogs")
-ACCOUNT = "123456789012"
+__all__ = ["account"]  # the fixture that starts moto
 ARCHIVE = "card-issuer-log-archive-elb-eu-west-1"
 SETTINGS = {"LogArchive": {"Account": "300000000003", "Buckets": ["card-issuer-log-archive-*"]}}
 
 
 @pytest.fixture(autouse=True)
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def settings_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "SETTINGS", SETTINGS)
-    with mock_aws():
-        yield
 
 
 def bucket(name: str) -> None:
@@ -88,19 +86,7 @@ def attributes(balancer: str) -> dict[str, Any]:
 
 
 def run(**changes: str) -> dict[str, Any]:
-    events = {
-        "ArchiveBucket": ARCHIVE,
-        "Prefix": "none",
-        "Repoint": "false",
-        "DryRun": "false",
-        "EvidenceBucket": "none",
-        "Document": "PciConfig-EnableLoadBalancerLogs",
-        "ExecutionId": "e-1",
-        "AccountId": ACCOUNT,
-        "Region": "eu-west-1",
-    }
-    result: dict[str, Any] = script.handler(events | changes, None)
-    return result
+    return fix_testing.run("PciConfig-EnableLoadBalancerLogs", **{"ArchiveBucket": ARCHIVE, **changes})
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)

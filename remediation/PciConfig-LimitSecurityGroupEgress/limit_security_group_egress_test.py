@@ -11,14 +11,15 @@ import boto3
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
+import fix_testing
+from fix_testing import ACCOUNT, account
 from pci_config.network import entries_of
 from pci_config.runbook import Refused
 from script_loader import load_script
 
 script = load_script("PciConfig-LimitSecurityGroupEgress")
-ACCOUNT = "123456789012"
+__all__ = ["account"]  # the fixture that starts moto
 TIERS = {
     "dmz": {"Ingress": [], "Egress": [{"Protocol": "tcp", "Ports": "443", "Peers": ["vpc"]}]},
     "card-api": {"Ingress": [], "Egress": [{"Protocol": "tcp", "Ports": "443", "Peers": ["198.51.100.0/26"]}]},
@@ -35,11 +36,8 @@ ALL = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
 @pytest.fixture(autouse=True)
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def settings_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "SETTINGS", {"NetworkTiers": TIERS})
-    with mock_aws():
-        yield
 
 
 def group(tier: str | None, *permissions: dict[str, Any], keep_default: bool = False, ipv6: bool = False) -> str:
@@ -112,19 +110,7 @@ VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
 
 
 def run(group_id: str, **changes: str) -> dict[str, Any]:
-    events = {
-        "GroupId": group_id,
-        "DryRun": "false",
-        "EvidenceBucket": "none",
-        "UntaggedPolicy": "deny-internet",
-        "InternetPorts": "none",
-        "Document": "PciConfig-LimitSecurityGroupEgress",
-        "ExecutionId": "e-1",
-        "AccountId": ACCOUNT,
-        "Region": "eu-west-1",
-    }
-    result: dict[str, Any] = script.handler(events | changes, None)
-    return result
+    return fix_testing.run("PciConfig-LimitSecurityGroupEgress", GroupId=group_id, **changes)
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)

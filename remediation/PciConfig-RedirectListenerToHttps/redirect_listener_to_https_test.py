@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
+import fix_testing
+from fix_testing import ACCOUNT, account
 from pci_config import runbook
 from pci_config.catalogue import Catalogue, project_root
 from pci_config.items import new_item
@@ -21,17 +22,10 @@ from pci_config.tls import redirect_fault
 from script_loader import load_script
 
 script = load_script("PciConfig-RedirectListenerToHttps")
-ACCOUNT = "123456789012"
+__all__ = ["account"]  # the fixture that starts moto
 REDIRECT = script.redirect_to(443)
 ROOT = project_root()
 STRONG = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-
-
-@pytest.fixture(autouse=True)
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    with mock_aws():
-        yield
 
 
 def elb() -> Any:
@@ -91,18 +85,7 @@ def actions(arn: str) -> list[Any]:
 
 
 def run(arn: str, **changes: str) -> dict[str, Any]:
-    events = {
-        "ListenerArn": arn,
-        "MinimumTlsVersion": "1.2",
-        "DryRun": "false",
-        "EvidenceBucket": "none",
-        "Document": "PciConfig-RedirectListenerToHttps",
-        "ExecutionId": "e-1",
-        "AccountId": ACCOUNT,
-        "Region": "eu-west-1",
-    }
-    result: dict[str, Any] = script.handler(events | changes, None)
-    return result
+    return fix_testing.run("PciConfig-RedirectListenerToHttps", ListenerArn=arn, **changes)
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
+import fix_testing
+from fix_testing import ACCOUNT, account
 from pci_config.lifecycle import LifecycleDemands, api_rules, gaps
 from pci_config.runbook import Refused
 from script_loader import load_script
 
 script = load_script("PciConfig-SetArchiveLifecycle")
-ACCOUNT = "123456789012"
+__all__ = ["account"]  # the fixture that starts moto
 NAME = "card-issuer-log-archive-trail-eu-west-1"
 DEMANDS = LifecycleDemands(30, 90, 3650, 31)
 EXPIRY = {"Expiration": {"Days": 3650}, "NoncurrentVersionExpiration": {"NoncurrentDays": 3650}}
@@ -26,11 +27,8 @@ ABORT = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}
 
 
 @pytest.fixture(autouse=True)
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def settings_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "SETTINGS", {"LogArchive": {"Account": ACCOUNT, "Buckets": ["card-issuer-log-archive-*"]}})
-    with mock_aws():
-        yield
 
 
 def s3() -> Any:
@@ -73,23 +71,7 @@ def rules_of(name: str = NAME) -> list[dict[str, Any]]:
 
 
 def run(**changes: str) -> dict[str, Any]:
-    events = {
-        "BucketName": NAME,
-        "RetentionDays": "3650",
-        "RetentionToleranceDays": "31",
-        "StandardDays": "30",
-        "GlacierDays": "90",
-        "AllowExpiration": "false",
-        "ReplaceRuleIds": "none",
-        "DryRun": "false",
-        "EvidenceBucket": "none",
-        "Document": "PciConfig-SetArchiveLifecycle",
-        "ExecutionId": "e-1",
-        "AccountId": ACCOUNT,
-        "Region": "eu-west-1",
-    }
-    result: dict[str, Any] = script.handler(events | changes, None)
-    return result
+    return fix_testing.run("PciConfig-SetArchiveLifecycle", **{"BucketName": NAME, **changes})
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)

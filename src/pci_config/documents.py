@@ -1,4 +1,4 @@
-"""Builds the Automation documents: inlines each script, with the modules it decides by, into its `document.yaml`.
+"""Builds the Automation documents: each script, with what it needs of the modules it decides by, and what every document has.
 
 A script imports from `pci_config` as any module does, so it is tested as plain Python. In the built document those imports
 are replaced by the modules' own source: a document decides by exactly the code of the rule.

@@ -127,14 +127,13 @@ def member_regional(documents: Mapping[str, Mapping[str, Any]]) -> str:
             },
         },
     }
-    resources["RemediationSwitch"] = {
+    resources["SwitchParameter"] = {
         "Type": "AWS::SSM::Parameter",
         "Properties": {
             "Name": SWITCH_PARAMETER,
             "Type": "String",
             "Value": {"Ref": "RemediationSwitch"},
             "Description": "on: fixes may change resources; any other value stops every fix in this account and Region",
-            "Tags": {"pci-config": "managed"},
         },
     }
     for name, document in sorted(documents.items()):

@@ -96,7 +96,7 @@ def test_an_excepted_classic_load_balancer_is_no_failure(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("name", document_names(FOLDER))
 def test_account_region_and_entries_are_no_parameters(name: str) -> None:
-    document = yaml.safe_load((FOLDER / name / "document.yaml").read_text("utf-8"))
+    document = yaml.safe_load(build_document(FOLDER / name, RDK_JSON.document))
     (step,) = document["mainSteps"]
     payload = step["inputs"]["InputPayload"]
     assert payload["AccountId"] == "{{ global:ACCOUNT_ID }}"

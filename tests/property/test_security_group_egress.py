@@ -263,6 +263,19 @@ class Ec2:
         self.permissions = [p for p in self.permissions if any(isinstance(v, list) and v for v in p.values())]
 
 
+class Surroundings:
+    """What every fix asks beside EC2: the switch, the evidence bucket and EventBridge."""
+
+    def get_parameter(self, Name: str) -> Any:  # noqa: N803
+        return {"Parameter": {"Name": Name, "Value": "on"}}
+
+    def put_object(self, **parameters: Any) -> Any:
+        return {"VersionId": "1"}
+
+    def put_events(self, Entries: list[Any]) -> Any:  # noqa: N803
+        return {"FailedEntryCount": 0}
+
+
 def traffic_of(permission: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(permission.get(name) for name in ("IpProtocol", "FromPort", "ToPort"))
 
@@ -294,10 +307,22 @@ def test_after_the_fix_the_rule_is_content_and_allowed_entries_are_untouched(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(script, "SETTINGS", json.loads((ROOT / "rdk.json").read_text("utf-8")))
         for module in (script, runbook):
-            patch.setattr(module, "aws", lambda service: ec2)
+            patch.setattr(module, "aws", lambda service: ec2 if service == "ec2" else Surroundings())
         patch.setattr("time.sleep", lambda seconds: None)
-        event = {"GroupId": GROUP_ID, "DryRun": "true", "EvidenceBucket": "none", "AccountId": ACCOUNT, "Region": "eu-west-1"}
-        event |= {"Document": "d", "ExecutionId": "e", "UntaggedPolicy": untagged, "InternetPorts": internet_ports}
+        event = {
+            "GroupId": GROUP_ID,
+            "DryRun": "true",
+            "EvidenceBucket": "evidence",
+            "AccountId": ACCOUNT,
+            "Region": "eu-west-1",
+        }
+        event |= {
+            "Document": "d",
+            "ExecutionId": "e",
+            "AllowManaged": "false",
+            "UntaggedPolicy": untagged,
+            "InternetPorts": internet_ports,
+        }
         dry = script.handler(event, None)
         assert ec2.permissions == permissions
         report = script.handler({**event, "DryRun": "false"}, None)

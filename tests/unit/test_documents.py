@@ -46,7 +46,7 @@ def test_built_documents_fit_and_compile(name: str) -> None:
 
 
 def test_documents_follow_the_house_rules(name: str) -> None:
-    document = yaml.safe_load((FOLDER / name / "document.yaml").read_text("utf-8"))
+    document = yaml.safe_load(build_document(FOLDER / name, RDK_JSON.document))
     for heading in ("## What it does", "## What it may break", "## How to undo"):
         assert heading in document["description"]
     assert document["assumeRole"] == "{{ AutomationAssumeRole }}"
@@ -75,7 +75,7 @@ def test_inlined_scripts_hold_modules_once_and_settings(tmp_path: Path) -> None:
         "SETTINGS: dict = {}  # replaced by the build\n\n\n"
         "def handler(events, context):\n    return Settings.from_mapping(SETTINGS).archive_account\n",
     )
-    text = inlined_script(path, RDK_JSON.document)
+    text = inlined_script(path, "handler", RDK_JSON.document)
     assert text.count("class Settings:") == 1
     assert text.startswith("from __future__ import annotations\n")
     assert "from pci_config" not in text
@@ -106,13 +106,11 @@ def test_inlined_scripts_hold_modules_once_and_settings(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_inlined_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(CatalogueError, match=message):
-        inlined_script(script(tmp_path, text), {})
+        inlined_script(script(tmp_path, text + "\n\ndef handler(events, context):\n    return x\n"), "handler", {})
 
 
 def test_a_document_over_64_kb_is_refused(tmp_path: Path) -> None:
-    script(tmp_path, "def handler(events, context):\n" + "    # padding padding padding\n" * 3000 + "    return {}\n")
-    (tmp_path / "document.yaml").write_text(
-        "schemaVersion: '0.3'\nmainSteps:\n- name: A\n  action: aws:executeScript\n  inputs: {Script: '%%SCRIPT%%'}\n", "utf-8"
-    )
+    script(tmp_path, "def handler(events, context):\n" + "    print('padding padding padding')\n" * 3000 + "    return {}\n")
+    (tmp_path / "document.yaml").write_text("description: Pads\n", "utf-8")
     with pytest.raises(CatalogueError, match="Systems Manager takes 65536"):
         build_document(tmp_path, {})

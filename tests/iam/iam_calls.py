@@ -89,6 +89,7 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request]] = {
     ("s3", "GetBucketTagging"): _s3("s3:GetBucketTagging"),
     ("s3", "GetBucketLifecycleConfiguration"): _s3("s3:GetLifecycleConfiguration"),
     ("s3", "PutBucketLifecycleConfiguration"): _s3("s3:PutLifecycleConfiguration"),
+    ("s3", "DeleteBucketLifecycle"): _s3("s3:PutLifecycleConfiguration"),
     ("s3", "PutObject"): _s3("s3:PutObject"),
     ("s3", "GetObject"): _s3("s3:GetObject"),
     ("ssm", "GetParameter"): _at(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from pci_config.lifecycle import LifecycleDemands, MalformedLifecycleError, api_rules, gaps
-from pci_config.runbook import Change, Refused, aws, boolean, carry_out, integer
+from pci_config.runbook import Change, Refused, aws, boolean, carry_out, integer, put_back
 from pci_config.settings import ARCHIVE_TAG, Settings
 
 SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content
@@ -17,21 +18,16 @@ OUR_RULE = "pci-config-archive"
 ABORT_DAYS = 7
 
 
-class LifecycleFix:
-    """State: {"rules": API rules, "versioned": bool, "tags": {…}, "minimum": the bucket's transition default, if any}."""
+class Lifecycle:
+    """The lifecycle of one bucket of this account.
+
+    State: {"rules": API rules, "versioned": bool, "tags": {…}, "minimum": the bucket's transition default, if any}.
+    """
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self.resource_id = str(event["BucketName"])
         self._owner = {"Bucket": self.resource_id, "ExpectedBucketOwner": event["AccountId"]}
         self._settings = Settings.from_mapping(SETTINGS)
-        self._expire = boolean(event, "AllowExpiration")
-        self._replace = set() if event["ReplaceRuleIds"] == "none" else set(str(event["ReplaceRuleIds"]).split(","))
-        self._demands = LifecycleDemands(
-            standard_days=integer(event, "StandardDays"),
-            glacier_days=integer(event, "GlacierDays"),
-            retention_days=integer(event, "RetentionDays"),
-            tolerance_days=integer(event, "RetentionToleranceDays"),
-        )
 
     def read(self) -> dict[str, Any] | None:
         s3 = aws("s3")
@@ -40,6 +36,11 @@ class LifecycleFix:
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchBucket":
                 return None
+            if error.response["Error"]["Code"] == "AccessDenied":
+                raise Refused(
+                    f"{self.resource_id} is no bucket of {self._owner['ExpectedBucketOwner']} or its policy keeps this role "
+                    f"out: run this in the archive's account ({self._settings.archive_account or 'rdk.json names none'})"
+                ) from error
             raise
         tags = _or_none(s3.get_bucket_tagging, "NoSuchTagSet", **self._owner) or {}
         lifecycle = _or_none(s3.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration", **self._owner) or {}
@@ -49,6 +50,33 @@ class LifecycleFix:
             "versioned": versioning is not None,
             "tags": {tag["Key"]: tag["Value"] for tag in tags.get("TagSet", [])},
         }
+
+    def record(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        rules = json.loads(json.dumps(state["rules"], default=lambda value: value.isoformat()))
+        return {
+            "Rules": sorted(rules, key=lambda rule: str(rule.get("ID"))),
+            "TransitionDefaultMinimumObjectSize": state["minimum"] if rules else None,
+        }
+
+    def put(self, rules: Sequence[Mapping[str, Any]], minimum: str | None, summary: str) -> Change:
+        """S3 replaces the whole configuration, and takes its own default for a minimum that is left out."""
+        parameters: dict[str, Any] = {**self._owner, "LifecycleConfiguration": {"Rules": rules}}
+        if minimum:
+            parameters["TransitionDefaultMinimumObjectSize"] = minimum
+        return Change("s3", "put_bucket_lifecycle_configuration", parameters, summary)
+
+
+class LifecycleFix(Lifecycle):
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        super().__init__(event)
+        self._expire = boolean(event, "AllowExpiration")
+        self._replace = set() if event["ReplaceRuleIds"] == "none" else set(str(event["ReplaceRuleIds"]).split(","))
+        self._demands = LifecycleDemands(
+            standard_days=integer(event, "StandardDays"),
+            glacier_days=integer(event, "GlacierDays"),
+            retention_days=integer(event, "RetentionDays"),
+            tolerance_days=integer(event, "RetentionToleranceDays"),
+        )
 
     def tags(self, state: Mapping[str, Any]) -> Mapping[str, str]:
         found: Mapping[str, str] = state["tags"]
@@ -70,14 +98,11 @@ class LifecycleFix:
         remaining = self._gaps(rules, state)
         if remaining:
             raise Refused("; ".join(gap.text for gap in remaining) + ": run with AllowExpiration true to have old logs deleted")
-        parameters: dict[str, Any] = {**self._owner, "LifecycleConfiguration": {"Rules": rules}}
-        if state["minimum"]:
-            parameters["TransitionDefaultMinimumObjectSize"] = state["minimum"]
         summary = f"set rule {OUR_RULE} ({len(found)} gaps; first: {found[0].text}), keep {len(kept)} other rules"
         dropped = sorted(self._replace & {rule.get("ID") for rule in state["rules"]})
         if dropped:
             summary += f", drop {', '.join(dropped)}"
-        return [Change("s3", "put_bucket_lifecycle_configuration", parameters, summary)]
+        return [self.put(rules, state["minimum"], summary)]
 
     def _gaps(self, rules: Sequence[Mapping[str, Any]], state: Mapping[str, Any]) -> Sequence[Any]:
         try:
@@ -96,15 +121,21 @@ class LifecycleFix:
             ],
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_DAYS},
         }
-        before = next((entry for entry in state["rules"] if entry.get("ID") == OUR_RULE), {})
+        before: Mapping[str, Any] = next((entry for entry in state["rules"] if entry.get("ID") == OUR_RULE), {})
         expirations = {"Expiration": {"Days": self._demands.retention_days}}
         if state["versioned"]:
             expirations["NoncurrentVersionExpiration"] = {"NoncurrentDays": self._demands.retention_days}
         kept = {name: before[name] for name in expirations if name in before}
         return {**rule, **(expirations if self._expire else kept)}
 
-    def record(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        return {"Rules": state["rules"]}
+
+class LifecycleRestore(Lifecycle):
+    def undo(self, before: Mapping[str, Any], state: Mapping[str, Any]) -> Sequence[Change]:
+        if not before["Rules"]:
+            summary = "delete the lifecycle: there was none"
+            return [Change("s3", "delete_bucket_lifecycle", dict(self._owner), summary)]
+        minimum = before["TransitionDefaultMinimumObjectSize"]
+        return [self.put(before["Rules"], minimum, f"put the {len(before['Rules'])} earlier rules back")]
 
 
 def _or_none(call: Any, absent: str, **parameters: Any) -> Any:
@@ -118,3 +149,7 @@ def _or_none(call: Any, absent: str, **parameters: Any) -> Any:
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
     return carry_out(events, LifecycleFix)
+
+
+def restore(events: dict[str, Any], context: Any) -> dict[str, Any]:
+    return put_back(events, LifecycleRestore)

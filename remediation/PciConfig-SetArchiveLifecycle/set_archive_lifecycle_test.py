@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -12,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fix_testing
-from fix_testing import ACCOUNT, account
+from fix_testing import ACCOUNT, account, answering, execution_of
 from pci_config.lifecycle import LifecycleDemands, api_rules, gaps
 from pci_config.runbook import Refused
+from pci_config.sandbox import lifecycle_service
 from script_loader import load_script
 
 script = load_script("PciConfig-SetArchiveLifecycle")
@@ -28,6 +30,7 @@ ABORT = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}
 
 @pytest.fixture(autouse=True)
 def settings_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    lifecycle_service.install()
     monkeypatch.setattr(script, "SETTINGS", {"LogArchive": {"Account": ACCOUNT, "Buckets": ["card-issuer-log-archive-*"]}})
 
 
@@ -151,6 +154,143 @@ def test_unversioned_buckets_get_no_noncurrent_rule() -> None:
     assert "NoncurrentVersionExpiration" not in only
 
 
+def lifecycle(name: str = NAME) -> dict[str, Any] | None:
+    """Everything that S3 keeps of it; None when there is none."""
+    try:
+        found: dict[str, Any] = s3().get_bucket_lifecycle_configuration(Bucket=name)
+    except s3().exceptions.ClientError:
+        return None
+    return {"rules": sorted(found["Rules"], key=lambda r: str(r["ID"])), "least": found["TransitionDefaultMinimumObjectSize"]}
+
+
+def restored(execution_id: str, **changes: str) -> dict[str, Any]:
+    return fix_testing.restore("PciConfig-SetArchiveLifecycle", execution_id, **{"BucketName": NAME, **changes})
+
+
+@pytest.mark.parametrize("violation", VIOLATIONS)
+def test_restore_leads_back(violation: str) -> None:
+    parameters = VIOLATIONS[violation]()
+    before = lifecycle()
+    execution_id = execution_of(run(**parameters))
+    after = lifecycle()
+    assert (restored(execution_id, DryRun="true")["Outcome"], lifecycle()) == ("dry-run", after)
+    result = restored(execution_id)
+    assert (result["Outcome"], lifecycle()) == ("changed", before)
+    assert ("there was none" in result["Message"]) == (before is None)
+    assert restored(execution_id)["Outcome"] == "compliant"
+
+
+def test_dates_and_the_least_object_size_survive_both_ways() -> None:
+    bucket()
+    dated = rule("moved", "old/", Transitions=[{"Date": datetime(2030, 1, 1, tzinfo=UTC), "StorageClass": "STANDARD_IA"}])
+    s3().put_bucket_lifecycle_configuration(
+        Bucket=NAME,
+        LifecycleConfiguration={"Rules": [rule("keep", **EXPIRY), dated]},
+        TransitionDefaultMinimumObjectSize="varies_by_storage_class",
+    )
+    before = lifecycle()
+    with pytest.raises(Refused, match="'moved' moves to STANDARD_IA on a date"):
+        run()
+    execution_id = execution_of(run(ReplaceRuleIds="moved"))
+    assert (lifecycle() or {})["least"] == "varies_by_storage_class"
+    s3().put_bucket_lifecycle_configuration(
+        Bucket=NAME, LifecycleConfiguration={"Rules": rules_of()}, TransitionDefaultMinimumObjectSize="all_storage_classes_128K"
+    )
+    with pytest.raises(Refused, match="was changed after"):
+        restored(execution_id)
+    s3().put_bucket_lifecycle_configuration(
+        Bucket=NAME, LifecycleConfiguration={"Rules": rules_of()}, TransitionDefaultMinimumObjectSize="varies_by_storage_class"
+    )
+    assert restored(execution_id)["Outcome"] == "changed"
+    assert lifecycle() == before
+
+
+def test_restore_refuses_what_was_changed_since() -> None:
+    bucket()
+    execution_id = execution_of(run(AllowExpiration="true"))
+    mine = [*rules_of(), rule("uploads", "in/", **ABORT)]
+    s3().put_bucket_lifecycle_configuration(Bucket=NAME, LifecycleConfiguration={"Rules": mine})
+    with pytest.raises(Refused, match="was changed after"):
+        restored(execution_id)
+    assert {entry["ID"] for entry in rules_of()} == {"pci-config-archive", "uploads"}
+    with pytest.raises(Refused, match="cannot be read"):
+        restored("00000000-0000-4000-8000-000000000000")
+
+
+def test_restore_refuses_a_bucket_that_is_gone() -> None:
+    bucket()
+    execution_id = execution_of(run(AllowExpiration="true"))
+    s3().delete_bucket(Bucket=NAME)
+    with pytest.raises(Refused, match="no longer exists"):
+        restored(execution_id)
+
+
+def test_a_bucket_of_another_account_is_left_to_that_account() -> None:
+    bucket()
+    with (
+        answering(GetBucketVersioning="AccessDenied"),
+        pytest.raises(Refused, match=f"no bucket of {ACCOUNT}.*run this in the archive's account \\({ACCOUNT}\\)"),
+    ):
+        run(AllowExpiration="true")
+    with answering(GetBucketVersioning="AccessDenied"), pytest.raises(Refused, match="no bucket of"):
+        run(AllowExpiration="true", DryRun="true")
+    assert lifecycle() is None
+
+
+def test_a_denied_call_changes_nothing_and_says_so() -> None:
+    bucket()
+    with (
+        answering(PutBucketLifecycleConfiguration="AccessDenied"),
+        pytest.raises(RuntimeError, match="done before that: nothing"),
+    ):
+        run(AllowExpiration="true")
+    assert lifecycle() is None
+
+
+@pytest.mark.parametrize(("allowed", "outcome"), [("false", "refused"), ("true", "changed")])
+def test_a_bucket_of_a_stack_is_mended_in_its_template(allowed: str, outcome: str) -> None:
+    bucket()
+    s3().put_bucket_tagging(Bucket=NAME, Tagging={"TagSet": [{"Key": "ManagedBy", "Value": "terraform"}]})
+    if outcome == "refused":
+        with pytest.raises(Refused, match="managed by terraform"):
+            run(AllowExpiration="true", AllowManaged=allowed)
+        assert lifecycle() is None
+    else:
+        assert run(AllowExpiration="true", AllowManaged=allowed)["Outcome"] == outcome
+
+
+def test_two_runs_at_once_end_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run puts the lifecycle between this one's read and its call."""
+    bucket(rule("keep", **EXPIRY))
+    changes = script.LifecycleFix.changes
+    runs: list[dict[str, Any]] = []
+
+    def interleaved(self: Any, state: Any) -> Any:
+        found = changes(self, state)
+        if found and not runs:
+            runs.append({})
+            runs.append(run())
+        return found
+
+    monkeypatch.setattr(script.LifecycleFix, "changes", interleaved)
+    assert run()["Outcome"] == "changed"
+    assert runs[1]["Outcome"] == "changed"
+    assert sorted(entry["ID"] for entry in rules_of()) == ["keep", "pci-config-archive"]
+    assert gaps(api_rules(rules_of()), True, DEMANDS) == []
+
+
+def test_a_bucket_that_is_deleted_meanwhile_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket()
+    tags = script.LifecycleFix.tags
+
+    def deleting(self: Any, state: Any) -> Any:
+        s3().delete_bucket(Bucket=NAME)
+        return tags(self, state)
+
+    monkeypatch.setattr(script.LifecycleFix, "tags", deleting)
+    assert run(AllowExpiration="true")["Outcome"] == "gone"
+
+
 FOREIGN = st.lists(
     st.builds(
         lambda name, prefix, days: rule(name, prefix, Expiration={"Days": days}),
@@ -168,7 +308,9 @@ FOREIGN = st.lists(
 def test_after_the_fix_the_rule_is_content_and_foreign_rules_are_untouched(foreign: list[Any]) -> None:
     name = f"{NAME}-{len(s3().list_buckets()['Buckets'])}"
     bucket(*foreign, name=name)
-    before = rules_of(name) if foreign else []
-    run(BucketName=name, AllowExpiration="true")
+    before, whole = rules_of(name) if foreign else [], lifecycle(name)
+    execution_id = execution_of(run(BucketName=name, AllowExpiration="true"))
     assert gaps(api_rules(rules_of(name)), True, DEMANDS) == []
     assert [entry for entry in rules_of(name) if entry["ID"] != "pci-config-archive"] == before
+    assert restored(execution_id, BucketName=name)["Outcome"] == "changed"
+    assert lifecycle(name) == whole

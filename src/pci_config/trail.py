@@ -131,7 +131,10 @@ def _objects_covered(bucket: str, basic: Sequence[Mapping[str, Any]], advanced: 
 
 def _covers(prefix: str, bucket: str) -> bool:
     """Whether an ARN prefix takes in every object of every bucket of that name or pattern."""
-    if prefix in ALL_BUCKETS:
-        return True
+    return prefix in ALL_BUCKETS or object_prefix(bucket).startswith(prefix)
+
+
+def object_prefix(bucket: str) -> str:
+    """The longest ARN prefix that every object of every bucket of that name or pattern has."""
     fixed = bucket[: next((i for i, c in enumerate(bucket) if c in "*?["), len(bucket))]
-    return f"arn:aws:s3:::{fixed}{'/' if fixed == bucket else ''}".startswith(prefix)
+    return f"arn:aws:s3:::{fixed}{'/' if fixed == bucket else ''}"

@@ -62,7 +62,33 @@ def _ec2(kind: str, parameter: str) -> Callable[[Mapping[str, Any], Call], str]:
     return lambda p, call: f"arn:aws:ec2:{call.region}:{call.account_id}:{kind}/{p[parameter]}"
 
 
-TABLE: dict[tuple[str, str], Callable[[Call], Request]] = {
+def _trail(action: str, parameter: str) -> Callable[[Call], Request]:
+    return _at(f"cloudtrail:{action}", lambda p, _: str(p[parameter]))
+
+
+def _update_trail(call: Call) -> list[Request]:
+    """CloudTrail reads the organization for an organization trail, and is passed the role."""
+    found = [
+        _trail("UpdateTrail", "Name")(call),
+        _any("organizations:DescribeOrganization")(call),
+        _any("organizations:ListAWSServiceAccessForOrganization")(call),
+    ]
+    role = call.parameters.get("CloudWatchLogsRoleArn")
+    if role:
+        context = {"iam:PassedToService": "cloudtrail.amazonaws.com"}
+        found.append(Request("iam:PassRole", role, call.account_id, context))
+    return found
+
+
+TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
+    ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
+    ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
+    ("cloudtrail", "GetEventSelectors"): _trail("GetEventSelectors", "TrailName"),
+    ("cloudtrail", "ListTags"): _at("cloudtrail:ListTags", lambda p, _: str(p["ResourceIdList"][0])),
+    ("cloudtrail", "PutEventSelectors"): _trail("PutEventSelectors", "TrailName"),
+    ("cloudtrail", "StartLogging"): _trail("StartLogging", "Name"),
+    ("cloudtrail", "StopLogging"): _trail("StopLogging", "Name"),
+    ("cloudtrail", "UpdateTrail"): _update_trail,
     ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
@@ -89,6 +115,7 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request]] = {
     ("s3", "GetBucketTagging"): _s3("s3:GetBucketTagging"),
     ("s3", "GetBucketLifecycleConfiguration"): _s3("s3:GetLifecycleConfiguration"),
     ("s3", "PutBucketLifecycleConfiguration"): _s3("s3:PutLifecycleConfiguration"),
+    ("s3", "DeleteBucketLifecycle"): _s3("s3:PutLifecycleConfiguration"),
     ("s3", "PutObject"): _s3("s3:PutObject"),
     ("s3", "GetObject"): _s3("s3:GetObject"),
     ("ssm", "GetParameter"): _at(
@@ -104,11 +131,12 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request]] = {
 
 
 def requests_of(calls: Sequence[Call]) -> list[Request]:
-    """One request for each different call. Raises KeyError for an operation that is not in the table."""
+    """Each different request that the calls lead to. Raises KeyError for an operation that is not in the table."""
     found: dict[Request, None] = {}
     for call in calls:
-        request = TABLE[call.service, call.operation](call)
-        found[Request(request.action, request.resource, request.account, _Frozen(request.context))] = None
+        made = TABLE[call.service, call.operation](call)
+        for request in made if isinstance(made, list) else [made]:
+            found[Request(request.action, request.resource, request.account, _Frozen(request.context))] = None
     return list(found)
 
 

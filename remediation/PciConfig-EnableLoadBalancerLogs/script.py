@@ -26,6 +26,7 @@ from pci_config.load_balancer_logs import (
 )
 from pci_config.runbook import Change, Refused, aws, boolean, carry_out
 from pci_config.settings import Settings
+from pci_config.tags import tag_map
 
 SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content
 
@@ -87,7 +88,7 @@ class LogFix:
             (found,) = aws("elb").describe_tags(LoadBalancerNames=[self.resource_id])["TagDescriptions"]
         else:
             (found,) = aws("elbv2").describe_tags(ResourceArns=[self.resource_id])["TagDescriptions"]
-        return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        return tag_map(found["Tags"])
 
     def _log(self, state: Any) -> AccessLog:
         try:

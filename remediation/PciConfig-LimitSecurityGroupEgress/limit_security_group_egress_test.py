@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import boto3
-import botocore.client
 import pytest
-from botocore.exceptions import ClientError
 
 import fix_testing
-from fix_testing import ACCOUNT, account
+from fix_testing import ACCOUNT, account, answering
 from pci_config.network import entries_of
 from pci_config.runbook import Refused
 from script_loader import load_script
@@ -57,21 +54,6 @@ def egress(group_id: str) -> list[dict[str, Any]]:
     (found,) = boto3.client("ec2", region_name="eu-west-1").describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
     permissions: list[dict[str, Any]] = found["IpPermissionsEgress"]
     return permissions
-
-
-@contextmanager
-def patched(**refusals: str) -> Iterator[None]:
-    """AWS refuses the named operations with the given code."""
-    call = botocore.client.BaseClient._make_api_call
-
-    def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
-        if operation in refusals:
-            raise ClientError({"Error": {"Code": refusals[operation], "Message": "refused"}}, operation)
-        return call(client, operation, parameters)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.client.BaseClient, "_make_api_call", make_api_call)
-        yield
 
 
 def violation(tier: str | None, *permissions: dict[str, Any], keep_default: bool = False) -> Callable[[], dict[str, str]]:
@@ -202,7 +184,7 @@ def test_unknown_tiers_and_missing_settings_are_refused(monkeypatch: pytest.Monk
 def test_a_refused_call_leaves_the_group_and_says_what_was_done() -> None:
     group_id = group("card-api", keep_default=True)
     failed = pytest.raises(RuntimeError, match=r"revoke_security_group_egress failed.*done before that: nothing")
-    with patched(RevokeSecurityGroupEgress="UnauthorizedOperation"), failed:
+    with answering(RevokeSecurityGroupEgress="UnauthorizedOperation"), failed:
         run(group_id)
     assert len(egress(group_id)) == 1
 
@@ -226,7 +208,7 @@ def test_a_restricted_entry_for_all_traffic_stays_beside_an_open_one() -> None:
 def test_a_prefix_list_that_cannot_be_resolved_is_refused_although_another_entry_is_wrong() -> None:
     group_id = group("card-api", tcp(443, 443, PrefixListIds=[{"PrefixListId": "pl-0123456789abcdef0"}]), keep_default=True)
     before = egress(group_id)
-    with patched(GetManagedPrefixListEntries="InvalidPrefixListID.NotFound"):
+    with answering(GetManagedPrefixListEntries="InvalidPrefixListID.NotFound"):
         for dry_run in ("true", "false"):
             with pytest.raises(Refused, match="pl-0123456789abcdef0: its entries cannot be read"):
                 run(group_id, DryRun=dry_run)

@@ -21,6 +21,7 @@ from pci_config.network import (
 )
 from pci_config.runbook import Change, Refused, aws, carry_out
 from pci_config.settings import Settings, parse_ports
+from pci_config.tags import tag_map
 
 SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content
 
@@ -142,7 +143,7 @@ class EgressFix:
         return [Change("ec2", "revoke_security_group_egress", parameters, "revoke " + "; ".join(map(str, state.excess)))]
 
     def tags(self, state: GroupState) -> Mapping[str, str]:
-        return {tag["Key"]: tag["Value"] for tag in state.group.get("Tags", [])}
+        return tag_map(state.group.get("Tags"))
 
     def record(self, state: GroupState) -> dict[str, Any]:
         """The entries to be revoked, as AuthorizeSecurityGroupEgress takes them back, and how many stay untouched."""

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pci_config.runbook import Change, Refused, aws, carry_out
+from pci_config.tags import tag_map
 from pci_config.tls import policy_fault, redirect_fault
 
 
@@ -90,7 +91,7 @@ class RedirectFix:
 
     def tags(self, state: Mapping[str, Any]) -> Mapping[str, str]:
         (found,) = aws("elbv2").describe_tags(ResourceArns=[self.resource_id])["TagDescriptions"]
-        return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        return tag_map(found["Tags"])
 
     def record(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The default actions and the actions of those rules that are, or were before, to be changed."""

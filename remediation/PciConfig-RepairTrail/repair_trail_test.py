@@ -308,7 +308,7 @@ def test_log_group_and_role_are_the_accounts_own(parameter: str) -> None:
     assert "CloudWatchLogsRoleArn" not in state()
 
 
-def test_the_trail_of_the_organization_is_changed_in_its_own_account(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trail_of_the_organization_is_changed_in_its_own_account() -> None:
     parameters = make(EnableLogFileValidation=False)
     before = state()
     for trail_id in (NAME, ARN):
@@ -317,7 +317,6 @@ def test_the_trail_of_the_organization_is_changed_in_its_own_account(monkeypatch
     with pytest.raises(Refused, match="only the management account"):
         run({**parameters, "TrailId": OTHER}, AccountId=OTHER)
     assert state() == before
-    del monkeypatch
 
 
 def test_a_trail_is_changed_in_its_home_region() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pci_config.runbook import Change, Refused, aws, boolean, carry_out, put_back, require_own
 from pci_config.settings import Settings
+from pci_config.tags import tag_map
 from pci_config.trail import MalformedTrailError, member, organization_gaps, selector_gaps, status_gaps, storage_gaps
 from pci_config.trail_selectors import completed_selectors
 
@@ -31,6 +32,7 @@ class OwnTrail:
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self.resource_id = str(event["TrailId"])
+        self._event = event
         self._account, self._region = str(event["AccountId"]), str(event["Region"])
         self._seen = False
 
@@ -69,7 +71,7 @@ class OwnTrail:
                 f"run this there, in {named[0]['HomeRegion']}"
             )
         if self.resource_id.startswith("arn:"):
-            require_own({"AccountId": self._account, "Region": self._region}, self.resource_id)
+            require_own(self._event, self.resource_id)
         return None
 
     def record(self, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +108,7 @@ class TrailRepair(OwnTrail):
 
     def tags(self, state: Mapping[str, Any]) -> Mapping[str, str]:
         (answer,) = aws("cloudtrail").list_tags(ResourceIdList=[self.resource_arn])["ResourceTagList"]
-        return {tag["Key"]: tag.get("Value", "") for tag in answer["TagsList"]}
+        return tag_map(answer["TagsList"])
 
     def changes(self, state: Mapping[str, Any]) -> Sequence[Change]:
         """An organization trail is completed; of any other trail only how and where it keeps its files is judged."""
@@ -145,7 +147,7 @@ class TrailRepair(OwnTrail):
         if whole and not trail.get("CloudWatchLogsLogGroupArn"):
             for name in TOGETHER[1]:
                 members[name] = self._needed(name, name)
-                require_own({"AccountId": self._account, "Region": self._region}, members[name])
+                require_own(self._event, members[name])
         return members
 
     def _archive(self, now: str) -> str:

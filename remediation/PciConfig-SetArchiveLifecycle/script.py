@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from pci_config.lifecycle import LifecycleDemands, MalformedLifecycleError, api_rules, gaps
 from pci_config.runbook import Change, Refused, aws, boolean, carry_out, integer, put_back
 from pci_config.settings import ARCHIVE_TAG, Settings
+from pci_config.tags import tag_map
 
 SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content
 
@@ -48,7 +49,7 @@ class Lifecycle:
             "rules": lifecycle.get("Rules", []),
             "minimum": lifecycle.get("TransitionDefaultMinimumObjectSize"),
             "versioned": versioning is not None,
-            "tags": {tag["Key"]: tag["Value"] for tag in tags.get("TagSet", [])},
+            "tags": tag_map(tags.get("TagSet")),
         }
 
     def record(self, state: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ SETTINGS_LINE = re.compile(r"^SETTINGS: dict(\[.*\])? = \{\}.*$", re.MULTILINE)
 EXCEPTIONS_LINE = re.compile(r"^EXCEPTIONS: list(\[.*\])? = \[\].*$", re.MULTILINE)
 EXCEPTION_FIELDS = ("rule", "accounts", "regions", "resource", "ticket", "created", "expires")  # what a document needs
 NO_EXCEPTIONS = ExceptionRegister()
+NO_CONSTANTS: Mapping[str, str] = {}
 MAX_DOCUMENT_BYTES = 64 * 1024  # SSM document quota
 STEP = "Remediate"
 OUTPUTS = {
@@ -79,42 +80,40 @@ def build_document(folder: Path, settings: Mapping[str, Any], exceptions: Except
 
     Raises CatalogueError when the script cannot be inlined or the document is larger than SSM takes.
     """
-    script = inlined_script(folder / "script.py", "handler", settings, exceptions)
-    return _document(folder / "document.yaml", folder.name, FIX_PARAMETERS, "handler", script, exceptions)
+    return _document(folder / "document.yaml", "handler", FIX_PARAMETERS, settings, exceptions)
 
 
 def build_restore(folder: Path, settings: Mapping[str, Any]) -> str:
     """The document that puts back what the fix of this folder changed. Raises CatalogueError."""
-    script = inlined_script(folder / "script.py", "restore", settings)
-    return _document(folder / "restore.yaml", folder.name, RESTORE_PARAMETERS, "restore", script)
+    fix = {"FixDocument": folder.name}
+    return _document(folder / "restore.yaml", "restore", RESTORE_PARAMETERS, settings, constants=fix)
 
 
 def _document(
     path: Path,
-    fix: str,
-    common: Mapping[str, Any],
     handler: str,
-    script: str,
+    common: Mapping[str, Any],
+    settings: Mapping[str, Any],
     exceptions: ExceptionRegister = NO_EXCEPTIONS,
+    constants: Mapping[str, str] = NO_CONSTANTS,
 ) -> str:
-    source = read_yaml(path)
-    own = source.get("parameters") or {}
-    name = source.get("name", fix)
-    parameters = {"AutomationAssumeRole": ASSUME_ROLE, **own, **common}
-    constants = {
-        "Document": name,
+    source, fix = read_yaml(path), path.parent.name
+    script = inlined_script(path.parent / "script.py", handler, settings, exceptions)
+    passed = {**(source.get("parameters") or {}), **common}
+    payload = {
+        **{parameter: f"{{{{ {parameter} }}}}" for parameter in passed},
+        "Document": source.get("name", fix),
         "ExecutionId": "{{ automation:EXECUTION_ID }}",
         "AccountId": "{{ global:ACCOUNT_ID }}",
         "Region": "{{ global:REGION }}",
-        **({"FixDocument": fix} if handler == "restore" else {}),
+        **constants,
     }
-    passed = {parameter: f"{{{{ {parameter} }}}}" for parameter in parameters if parameter != "AutomationAssumeRole"}
     step = {
         "name": STEP,
         "action": "aws:executeScript",
         "description": "Read, judge, record, change, verify, report",
         "timeoutSeconds": 600,
-        "inputs": {"Runtime": "python3.11", "Handler": handler, "InputPayload": {**passed, **constants}, "Script": script},
+        "inputs": {"Runtime": "python3.11", "Handler": handler, "InputPayload": payload, "Script": script},
         "outputs": [{"Name": output, "Selector": f"$.Payload.{output}", "Type": kind} for output, kind in OUTPUTS.items()],
         "isEnd": True,
     }
@@ -122,7 +121,7 @@ def _document(
         "schemaVersion": "0.3",
         "description": source["description"],
         "assumeRole": "{{ AutomationAssumeRole }}",
-        "parameters": parameters,
+        "parameters": {"AutomationAssumeRole": ASSUME_ROLE, **passed},
         "mainSteps": [step],
         "outputs": [f"{STEP}.{output}" for output in OUTPUTS],
     }
@@ -148,10 +147,9 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
         used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
         source = SETTINGS_LINE.sub(lambda _: f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})", source)
         source = "import json\n" + source
-    imports = sorted({line for part in (*parts, source) for line in _plain_imports(part)})
-    body = "\n\n\n".join(_without_imports(part).strip("\n") for part in (*parts, source))
-    _check(body, path)
-    text = "from __future__ import annotations\n\n" + needed("\n".join(imports) + "\n" + body, handler)
+    joined = "\n".join((*parts, source))
+    _check(joined, path)
+    text = "from __future__ import annotations\n\n" + needed(joined, handler)
     if "{{" in text:
         raise CatalogueError(f"{path}: '{{{{' in a script is taken for a variable by Automation; write it another way")
     return text
@@ -205,19 +203,6 @@ def _stripped(source: str, path: Path) -> str:
         )
         if docstring or ours:
             drop.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    return "\n".join(line for number, line in enumerate(source.splitlines(), 1) if number not in drop)
-
-
-def _import_nodes(source: str) -> list[ast.Import | ast.ImportFrom]:
-    return [node for node in ast.parse(source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
-
-
-def _plain_imports(source: str) -> list[str]:
-    return [ast.unparse(node) for node in _import_nodes(source)]
-
-
-def _without_imports(source: str) -> str:
-    drop = {n for node in _import_nodes(source) for n in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
     return "\n".join(line for number, line in enumerate(source.splitlines(), 1) if number not in drop)
 
 

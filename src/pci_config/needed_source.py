@@ -16,23 +16,28 @@ def needed(source: str, name: str) -> str:
     """
     body = ast.parse(source).body
     defining: dict[str, list[ast.stmt]] = {}
+    waiting: list[ast.stmt] = []
     for node in body:
-        for defined in _defined(node):
+        names = list(_defined(node))
+        for defined in names:
             defining.setdefault(defined, []).append(node)
+        if not names:
+            waiting.append(node)
+    waiting += defining[name]
     kept: set[ast.stmt] = set()
     used: set[str] = set()
-    waiting = defining[name] + [node for node in body if not any(True for _ in _defined(node))]
     while waiting:
         node = waiting.pop()
         if node not in kept:
             kept.add(node)
-            names = set() if isinstance(node, ast.Import | ast.ImportFrom) else _used(node)
-            used |= names
-            waiting += [other for found in names for other in defining.get(found, [])]
-    imports, blocks = [], []
+            found = _used(node)
+            used |= found
+            waiting += [other for each in found for other in defining.get(each, [])]
+    imports: set[str] = set()
+    blocks = []
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            imports += [_with(node, alias) for alias in node.names if _bound(alias) in used]
+            imports |= {_with(node, alias) for alias in node.names if _bound(alias) in used}
         elif node in kept:
             blocks.append(ast.unparse(_without_docstrings(node)))
     return "\n".join(sorted(imports)) + "\n\n" + "\n".join(blocks) + "\n"

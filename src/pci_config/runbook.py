@@ -29,7 +29,7 @@ SWITCH_PARAMETER = "/pci-config/remediation"  # Parameter Store: `on`, or anythi
 SWITCH_ON = "on"
 CLOUDFORMATION_TAG = "aws:cloudformation:stack-name"
 AWS_ERRORS = (BotoCoreError, ClientError)
-TOOL_TAGS = ("managedby", "createdby", "provisionedby", "provisioner", "iac", "terraform")  # without separators, in lower case
+TOOL_TAGS = ("managedby", "createdby", "provisionedby", "provisioner", "iac")  # without separators, in lower case
 TOOLS = ("terraform", "opentofu", "pulumi", "cloudformation", "cdk", "crossplane", "ansible")
 
 
@@ -79,9 +79,9 @@ class Restore(Resource, Protocol):
 
 
 @functools.cache
-def aws(service: str, region: str | None = None) -> Any:
-    """A client of the automation's role, in its own Region unless told; one per execution."""
-    return boto3.client(service, region_name=region, config=Config(retries={"mode": "standard", "max_attempts": 8}))
+def aws(service: str) -> Any:
+    """A client of the automation's role in its own Region; one per execution."""
+    return boto3.client(service, config=Config(retries={"mode": "standard", "max_attempts": 8}))
 
 
 def boolean(event: Mapping[str, Any], name: str) -> bool:
@@ -120,11 +120,7 @@ def carry_out(event: Mapping[str, Any], fix_of: Callable[[Mapping[str, Any]], Fi
     Raises Refused before any change; raises RuntimeError naming what was done when a call fails half way or the result
     cannot be verified. Outcome: changed, compliant, gone, excepted, dry-run, switched-off.
     """
-    try:
-        return _fixed(event, fix_of(event))
-    except Refused as refusal:
-        _announce(event, "refused", str(refusal))
-        raise
+    return _telling_refusals(event, lambda: _fixed(event, fix_of(event)))
 
 
 def _fixed(event: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
@@ -161,8 +157,12 @@ def put_back(event: Mapping[str, Any], restore_of: Callable[[Mapping[str, Any]],
     `event` also holds FixDocument and FixExecutionId. Raises Refused when the record is missing or of another resource, and
     when the resource is no longer as the fix left it. The switch does not stop it: it is the way back.
     """
+    return _telling_refusals(event, lambda: _restored(event, restore_of(event)))
+
+
+def _telling_refusals(event: Mapping[str, Any], course: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return _restored(event, restore_of(event))
+        return course()
     except Refused as refusal:
         _announce(event, "refused", str(refusal))
         raise
@@ -172,12 +172,11 @@ def _restored(event: Mapping[str, Any], restore: Restore) -> dict[str, Any]:
     dry_run = boolean(event, "DryRun")
     if not _evidence_bucket(event):
         raise Refused("EvidenceBucket is none: there is no record to restore from")
-    before, after = _read_evidence(event, restore.resource_id, "before"), _read_evidence(event, restore.resource_id, "after")
+    folder = _evidence_folder(event, restore.resource_id, event["FixDocument"], event["FixExecutionId"])
+    before, after = (_read_evidence(event, restore.resource_id, folder, which) for which in ("before", "after"))
     state = restore.read()
     if state is None:
-        raise Refused(
-            f"{restore.resource_id} no longer exists; its state before is in {_evidence_key(event, restore.resource_id)}"
-        )
+        raise Refused(f"{restore.resource_id} no longer exists; its state before is in {folder}")
     now = restore.record(state)
     if _digest(now) == before["digest"]:
         return _report("compliant", f"{restore.resource_id} is as it was before {event['FixExecutionId']}: nothing to do")
@@ -277,13 +276,21 @@ def _excepted(event: Mapping[str, Any], fix: Fix) -> str:
 
 def _refuse_managed(resource_id: str, tags: Mapping[str, str]) -> None:
     """What a template describes must be mended there: the next deployment would bring the violation back, or fail."""
-    owner = f"CloudFormation stack {tags[CLOUDFORMATION_TAG]}" if CLOUDFORMATION_TAG in tags else ""
-    for key, value in sorted(tags.items()):
-        plain = "".join(character for character in key.lower() if character.isalnum())
-        if not owner and plain in TOOL_TAGS and (plain == "terraform" or any(tool in value.lower() for tool in TOOLS)):
-            owner = f"{value} (tag {key})" if plain != "terraform" else "Terraform"
+    owner = _manager(tags)
     if owner:
         raise Refused(f"{resource_id} is managed by {owner}: mend it there, or run with AllowManaged true")
+
+
+def _manager(tags: Mapping[str, str]) -> str:
+    if CLOUDFORMATION_TAG in tags:
+        return f"CloudFormation stack {tags[CLOUDFORMATION_TAG]}"
+    for key, value in sorted(tags.items()):
+        plain = "".join(character for character in key.lower() if character.isalnum())
+        if plain == "terraform":
+            return "Terraform"
+        if plain in TOOL_TAGS and any(tool in value.lower() for tool in TOOLS):
+            return f"{value} (tag {key})"
+    return ""
 
 
 def _switch() -> str:
@@ -299,12 +306,10 @@ def _evidence_bucket(event: Mapping[str, Any]) -> str:
     return "" if bucket == "none" else bucket  # Config cannot pass an empty text
 
 
-def _evidence_key(event: Mapping[str, Any], resource_id: str, *, of_fix: bool = True) -> str:
-    """Where the records of an execution are, without the last part (`before.json`, `after.json`)."""
+def _evidence_folder(event: Mapping[str, Any], resource_id: str, document: str, execution_id: str) -> str:
+    """Where the records `before.json` and `after.json` of an execution are."""
     name = "".join(character if character.isalnum() or character in "-_." else "-" for character in resource_id)
-    document = event.get("FixDocument", event["Document"]) if of_fix else event["Document"]
-    execution = event.get("FixExecutionId", event["ExecutionId"]) if of_fix else event["ExecutionId"]
-    return f"remediation/{event['AccountId']}/{event['Region']}/{document}/{name}/{execution}"
+    return f"remediation/{event['AccountId']}/{event['Region']}/{document}/{name}/{execution_id}"
 
 
 def _keep_evidence(
@@ -314,7 +319,7 @@ def _keep_evidence(
     bucket = _evidence_bucket(event)
     if not bucket:
         raise Refused("EvidenceBucket is none: without a record of the state before, nothing is changed")
-    key = f"{_evidence_key(event, resource_id, of_fix=False)}/{which}.json"
+    key = f"{_evidence_folder(event, resource_id, event['Document'], event['ExecutionId'])}/{which}.json"
     record = {
         "document": event["Document"],
         "execution_id": event["ExecutionId"],
@@ -337,8 +342,8 @@ def _keep_evidence(
     return f"s3://{bucket}/{key}?versionId={version}"
 
 
-def _read_evidence(event: Mapping[str, Any], resource_id: str, which: str) -> dict[str, Any]:
-    bucket, key = _evidence_bucket(event), f"{_evidence_key(event, resource_id)}/{which}.json"
+def _read_evidence(event: Mapping[str, Any], resource_id: str, folder: str, which: str) -> dict[str, Any]:
+    bucket, key = _evidence_bucket(event), f"{folder}/{which}.json"
     try:
         record: dict[str, Any] = json.loads(aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     except (*AWS_ERRORS, ValueError) as error:

@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 import boto3
-import botocore.session
 import pytest
 from iam_calls import TABLE, Call, requests_of, simulated, substituted
 from moto import mock_aws
@@ -31,11 +30,11 @@ from pci_config.rdk_json import RdkJson
 from pci_config.sandbox import services
 from pci_config.sandbox.automation import Execution, Executor, RecordedCall
 from pci_config.sandbox.automation_document import Document
+from pci_config.sandbox.server import core_session
 
 ROOT = project_root()
 FOLDER = documents_folder(ROOT)
 OTHER = "210987654321"
-LOADER = botocore.session.Session().get_component("data_loader")  # service models are read once
 POLICIES = document_policies(FOLDER)
 DOCUMENTS = build.generate(ROOT, Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")).documents
 
@@ -55,7 +54,6 @@ def violations_of(name: str) -> dict[str, Any]:
 FIXES = document_names(FOLDER)
 RESTORES = restore_names(FOLDER)
 CASES = [(name, violation) for name in FIXES for violation in violations_of(name)]
-COMMON = {"AutomationAssumeRole", "DryRun", "EvidenceBucket", "AllowManaged", "FixExecutionId"}
 
 
 @pytest.fixture(autouse=True)
@@ -68,9 +66,7 @@ def aws() -> Iterator[None]:
 
 def session_for(account_id: str, region: str, role_arn: str | None) -> boto3.Session:
     keys = boto3.client("sts").assume_role(RoleArn=role_arn or "", RoleSessionName="document")["Credentials"]
-    session = botocore.session.Session()
-    session.register_component("data_loader", LOADER)
-    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region, session)
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region, core_session())
 
 
 def execute(name: str, parameters: dict[str, str], dry_run: str) -> Execution:

@@ -83,10 +83,6 @@ def only(found: Mapping[str, Any], names: str) -> dict[str, Any]:
     return {name: found[name] for name in names.split() if found.get(name) is not None}
 
 
-def tag_map(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
-
-
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """As `supplementaryConfiguration.Tags` has them."""
     return [{"key": key, "value": value} for key, value in tags.items()]

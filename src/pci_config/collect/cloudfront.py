@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from pci_config.collect._recording import Recording, Related
-from pci_config.collect._shapes import acronym_small, only, recorded, tag_map
+from pci_config.collect._shapes import acronym_small, only, recorded
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 DISTRIBUTION = "AWS::CloudFront::Distribution"
 RESOURCE_TYPES = (DISTRIBUTION,)

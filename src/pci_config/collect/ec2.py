@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from pci_config.collect._recording import MULTIPLE_ZONES, Recording, Related
-from pci_config.collect._shapes import recorded, spelled_out, tag_map
+from pci_config.collect._shapes import recorded, spelled_out
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 GROUP, VPC, SUBNET = "AWS::EC2::SecurityGroup", "AWS::EC2::VPC", "AWS::EC2::Subnet"
 RESOURCE_TYPES = (GROUP, VPC, SUBNET)

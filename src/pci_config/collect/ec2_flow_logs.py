@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from pci_config.collect._recording import Recording
-from pci_config.collect._shapes import epoch_time, only, recorded, tag_map
+from pci_config.collect._shapes import epoch_time, only, recorded
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 FLOW_LOG = "AWS::EC2::FlowLog"
 RESOURCE_TYPES = (FLOW_LOG,)

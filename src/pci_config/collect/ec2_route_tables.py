@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from pci_config.collect._recording import Recording, Related
-from pci_config.collect._shapes import recorded, spelled_out, tag_map
+from pci_config.collect._shapes import recorded, spelled_out
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 ROUTE_TABLE = "AWS::EC2::RouteTable"
 RESOURCE_TYPES = (ROUTE_TABLE,)

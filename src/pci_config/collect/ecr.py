@@ -9,8 +9,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pci_config.collect._recording import REGIONAL, Recording
-from pci_config.collect._shapes import first_capital, recorded, tag_map
+from pci_config.collect._shapes import first_capital, recorded
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 REPOSITORY = "AWS::ECR::Repository"
 RESOURCE_TYPES = (REPOSITORY,)

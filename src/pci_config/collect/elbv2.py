@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from pci_config.collect._recording import MULTIPLE_ZONES, REGIONAL, Recording, Related
-from pci_config.collect._shapes import batches, only, recorded, spelled_out, tag_list, tag_map
+from pci_config.collect._shapes import batches, only, recorded, spelled_out, tag_list
 from pci_config.parallel import each
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 LOAD_BALANCER, LISTENER = "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::Listener"
 RESOURCE_TYPES = (LOAD_BALANCER, LISTENER)

@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from pci_config.collect import HOME_REGION
 from pci_config.collect._recording import Recording, Related
-from pci_config.collect._shapes import recorded, spelled_out, tag_map
+from pci_config.collect._shapes import recorded, spelled_out
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 USER, GROUP, ROLE, POLICY = (f"AWS::IAM::{kind}" for kind in ("User", "Group", "Role", "Policy"))
 RESOURCE_TYPES = (USER, GROUP, ROLE, POLICY)

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from pci_config.collect._recording import MULTIPLE_ZONES, Recording, Related
-from pci_config.collect._shapes import capitals_small, epoch_time, recorded, spelled_out, tag_list, tag_map
+from pci_config.collect._shapes import capitals_small, epoch_time, recorded, spelled_out, tag_list
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 CLUSTER, INSTANCE = "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"
 RESOURCE_TYPES = (CLUSTER, INSTANCE)

@@ -11,9 +11,10 @@ from botocore.exceptions import ClientError
 
 from pci_config.collect._lifecycle import lifecycle_rule
 from pci_config.collect._recording import REGIONAL, Recording
-from pci_config.collect._shapes import recorded, spelled_out, tag_map
+from pci_config.collect._shapes import recorded, spelled_out
 from pci_config.parallel import each
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 BUCKET = "AWS::S3::Bucket"
 RESOURCE_TYPES = (BUCKET,)

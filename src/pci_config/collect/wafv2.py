@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from pci_config.collect._recording import Recording
-from pci_config.collect._shapes import only, recorded, tag_map
+from pci_config.collect._shapes import only, recorded
 from pci_config.rule import Clients
+from pci_config.tags import tag_map
 
 WEB_ACL = "AWS::WAFv2::WebACL"
 RESOURCE_TYPES = (WEB_ACL,)

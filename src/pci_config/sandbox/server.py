@@ -30,6 +30,13 @@ _MODELS = botocore.session.get_session().get_component("data_loader")  # read on
 _FORGOTTEN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
 
 
+def core_session() -> botocore.session.Session:
+    """A new session of botocore that does not read the service models again."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _MODELS)
+    return core
+
+
 class AccountClients:
     """Clients of one account, kept by service and Region (rdklib's ClientFactory interface)."""
 
@@ -90,9 +97,7 @@ class MotoServer:
 
     def session(self, account_id: str, region: str, role_name: str = MANAGEMENT_ROLE) -> boto3.Session:
         """A new session of a role in an account."""
-        core = botocore.session.get_session()
-        core.register_component("data_loader", _MODELS)
-        return boto3.Session(botocore_session=core, region_name=region, **self.credentials(account_id, role_name))
+        return boto3.Session(botocore_session=core_session(), region_name=region, **self.credentials(account_id, role_name))
 
     def clients(self, account_id: str, region: str) -> AccountClients:
         """Clients of an account's administrator, shared by all who ask."""

@@ -22,13 +22,7 @@ from pci_config.rdk_json import RdkJson
 __all__ = ["aws"]  # the fixture that starts moto
 CATALOGUE, RDK_JSON = Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")
 TODAY = datetime.now(UTC).date()
-FIXED = {
-    entry.remediation.document: (entry.id, name)
-    for entry in CATALOGUE.rules.values()
-    if entry.remediation
-    for name, value in entry.remediation.parameters.items()
-    if "ResourceValue" in value
-}
+FIXED = {fix.document: (entry.id, fix.resource_parameter) for entry in CATALOGUE.rules.values() for fix in entry.fixes}
 
 
 def accept(monkeypatch: pytest.MonkeyPatch, name: str, *entries: ExceptionEntry) -> None:

@@ -38,18 +38,32 @@ def executions_of(backend: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _tokens_of(backend: Any) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Client tokens with the execution that each started, and the request."""
+    found: dict[str, tuple[str, dict[str, Any]]] = backend.__dict__.setdefault("sandbox_automation_tokens", {})
+    return found
+
+
 def start_automation_execution(self: Any) -> str:
     request = json.loads(self.body)
     name = request["DocumentName"].split("document/")[-1]
     document = _document(self.ssm_backend, name, request.get("DocumentVersion"))
     given = request.get("Parameters") or {}
     execution_id = str(uuid.uuid4())
+    token = (request.get("ClientToken") or execution_id).lower()
+    asked = {key: value for key, value in request.items() if key != "ClientToken"}
+    known = _tokens_of(self.ssm_backend).get(token)
+    if known:
+        if known[1] != asked:
+            raise JsonRESTError("IdempotentParameterMismatch", "the client token was used with other parameters")
+        return json.dumps({"AutomationExecutionId": known[0]})
     record = {"name": name, "document": document, "parameters": given, "decisions": []}
     try:
         record["execution"] = _run(self, record, execution_id)
     except ParameterRefusedError as error:
         raise JsonRESTError("InvalidAutomationExecutionParametersException", str(error)) from None
     executions_of(self.ssm_backend)[execution_id] = record
+    _tokens_of(self.ssm_backend)[token] = execution_id, asked
     return json.dumps({"AutomationExecutionId": execution_id})
 
 
@@ -86,7 +100,8 @@ def _found(self: Any, execution_id: str) -> dict[str, Any]:
 
 def get_automation_execution(self: Any) -> str:
     record = _found(self, json.loads(self.body)["AutomationExecutionId"])
-    return json.dumps({"AutomationExecution": {**_summary(record), "StepExecutions": _steps(record["execution"])}})
+    found = {**_summary(record), "Parameters": record["parameters"], "StepExecutions": _steps(record["execution"])}
+    return json.dumps({"AutomationExecution": found})
 
 
 def describe_automation_executions(self: Any) -> str:

@@ -24,6 +24,7 @@ remediate_app = typer.Typer(
 PlanArgument = Annotated[Path, typer.Argument(help="The plan file.", metavar="PLAN")]
 ProfileOption = Annotated[str | None, typer.Option(help="AWS profile.")]
 RoleOption = Annotated[str | None, typer.Option(help="Role to assume in each account.")]
+ApprovalOption = Annotated[str, typer.Option(help="Who approved it, and where (a ticket); recorded.")]
 StateOption = Annotated[Path | None, typer.Option(help="The record of what was started; default: PLAN.state.json beside it.")]
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", help="Only this entry of the plan; may be given again.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -89,6 +90,7 @@ def run_command(
     timeout_minutes: TimeoutOption = 30,
     profile: ProfileOption = None,
     role_name: RoleOption = None,
+    approval: ApprovalOption = "",
     state: StateOption = None,
     output_format: FormatOption = Format.TABLE,
     settings: SettingsOption = Path("rdk.json"),
@@ -114,6 +116,7 @@ def run_command(
         yes,
         retry,
         by_config,
+        approval,
         output_format,
     )
 
@@ -153,13 +156,14 @@ def restore_command(
     timeout_minutes: TimeoutOption = 30,
     profile: ProfileOption = None,
     role_name: RoleOption = None,
+    approval: ApprovalOption = "",
     state: StateOption = None,
     output_format: FormatOption = Format.TABLE,
     settings: SettingsOption = Path("rdk.json"),
 ) -> None:
     """Put back what a plan or an execution changed, the last change first. Asks first.
 
-    Exit codes: as of `run`. What has no document that leads back is named, with the way by hand.
+    Exit codes: as of `run`. What has no document that leads back is named, with the way by hand; then the code is 1.
 
     Example: pci-config remediate restore plan.json --role-name pci-operator
     """
@@ -177,5 +181,6 @@ def restore_command(
         Limits(at_once, per_account, max_failures, timeout_minutes * 60),
         yes,
         retry,
+        approval,
         output_format,
     )

@@ -147,14 +147,14 @@ def _live(planner: Planner, wanted: Wanted, way: Way) -> tuple[Sequence[Row], st
 
 def run(
     path: Path, state: Path | None, only: Sequence[str], way: Way, files: Files, limits: Limits, yes: bool, retry: bool,
-    by_config: bool, form: Format,
+    by_config: bool, approval: str, form: Format,
 ) -> NoReturn:  # fmt: skip
     """Start what the plan says and has not started yet; take up what was started."""
     with _input_errors():
         made = read_plan(path)
         entries = made.chosen(only)
         _, _, register = files.load()
-        with _runner(made, state or state_path(path), way) as runner:
+        with _runner(made, state or state_path(path), way, approval) as runner:
             work = runner.work(entries, register, retry)
             telling.tell_skipped(made, work.skipped, errors)
             if work.jobs:
@@ -180,7 +180,7 @@ def status(path: Path, state: Path | None, way: Way, offline: bool, form: Format
 
 def restore(
     path: Path | None, execution: str | None, place: tuple[str | None, str | None], state: Path | None, only: Sequence[str],
-    way: Way, settings: Path, limits: Limits, yes: bool, retry: bool, form: Format,
+    way: Way, settings: Path, limits: Limits, yes: bool, retry: bool, approval: str, form: Format,
 ) -> NoReturn:  # fmt: skip
     """Lead back what a plan changed, or one execution."""
     account_id, region = place
@@ -195,7 +195,7 @@ def restore(
             where = state or Path(f"restore-{execution}.state.json")
         else:
             _stop("name a plan, or --execution-id with --account-id and --region")
-        with _runner(made, where, way) as runner:
+        with _runner(made, where, way, approval) as runner:
             if path is None and not runner.state.attempts:
                 runner.state.attempts = begun
             entries = made.chosen(only)
@@ -208,7 +208,9 @@ def restore(
                 with _interruptible(path or where):
                     left = runner.restore(work, limits, confirmed)
                 _tell_left(len(left))
-            _end(runner, entries, form, left=bool(work.jobs and left))
+            # what changed and has no way back is not put back: that must show
+            stuck = [entry for entry in entries if runner.state.changing(entry.id) and entry.restore is None]
+            _end(runner, entries, form, left=bool(work.jobs and left), stuck=bool(stuck))
 
 
 def _executed(runner: Runner, entries: Sequence[Entry], execution: str) -> tuple[Entry, ...]:
@@ -222,10 +224,10 @@ def _executed(runner: Runner, entries: Sequence[Entry], execution: str) -> tuple
 
 
 @contextmanager
-def _runner(made: Plan, state: Path, way: Way) -> Iterator[Runner]:
+def _runner(made: Plan, state: Path, way: Way, approval: str = "") -> Iterator[Runner]:
     with only_one(state):
         access = way.access(made.home_region, f"remediate-{made.plan_id}")
-        yield Runner(made, read_state(state, made), state, access, lambda line: errors.print(line, soft_wrap=True))
+        yield Runner(made, read_state(state, made), state, access, lambda line: errors.print(line, soft_wrap=True), approval)
 
 
 def _confirmed(made: Plan, work: Work, yes: bool) -> str:
@@ -263,13 +265,13 @@ def _tell_left(number: int) -> None:
         errors.print(f"{number} not started because of the failures; run again to start them, or with --max-failures 0")
 
 
-def _end(runner: Runner, entries: Sequence[Entry], form: Format, left: bool) -> NoReturn:
+def _end(runner: Runner, entries: Sequence[Entry], form: Format, left: bool, stuck: bool = False) -> NoReturn:
     if form is Format.JSON:
         typer.echo(json.dumps(telling.status_json(runner.plan, runner.state, []), indent=2))
     else:
         telling.tell_outcomes(runner.plan, runner.state, entries, telling.console())
     telling.tell_attention(runner.plan, runner.state, entries, errors)
-    raise typer.Exit(_code(runner, entries, left))
+    raise typer.Exit(ATTENTION if stuck else _code(runner, entries, left))
 
 
 def _code(runner: Runner, entries: Sequence[Entry], left: bool) -> int:

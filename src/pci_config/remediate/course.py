@@ -41,6 +41,7 @@ class Course:
     _running: list[tuple[Job, float]] = field(default_factory=list)
     _failures: int = 0
     _busy: bool = False
+    _busy_since: float | None = None
 
     def carry_out(self, jobs: Sequence[Job]) -> list[Job]:
         """Start the jobs, take up those that were started before, and wait. Returns the jobs that were not started."""
@@ -78,8 +79,7 @@ class Course:
         try:
             self.driver.start(job, interrupted)
         except Busy as busy:
-            self._busy = True
-            self.tell(job, f"AWS takes no more now, waiting ({busy})")
+            self._wait_for_aws(job, busy)
             return False
         except (NotStarted, AccessError) as refusal:
             self._waiting.remove(job)
@@ -94,9 +94,21 @@ class Course:
             return True
         self._waiting.remove(job)
         self._running.append((job, self.clock()))
+        self._busy_since = None
         self.keep(job)
         self.tell(job, f"started {job.attempt.execution_id or f'by AWS Config as {job.attempt.rule_name}'}")
         return True
+
+    def _wait_for_aws(self, job: Job, busy: Busy) -> None:
+        """Once told, and not for ever: other executions of the account may hold the places."""
+        self._busy = True
+        if self._busy_since is None:
+            self._busy_since = self.clock()
+            self.tell(job, f"AWS takes no more now, waiting ({busy})")
+        elif self.clock() - self._busy_since > self.limits.timeout_seconds:
+            self._waiting.remove(job)
+            job.attempt.end("not started", f"AWS took no more executions for a long time ({busy})")
+            self._ended(job)
 
     def _look(self) -> int:
         moved = 0

@@ -139,7 +139,8 @@ def with_dry_runs(plan: Plan, access: Access, at_once: int, tell: Callable[[str]
     ]
 
     def told(job: Job, line: str) -> None:
-        tell(f"{plan.place(job.entry.account_id, job.entry.region)} {job.entry.document} {job.entry.resource_id}: {line}")
+        if not line.startswith(("started ", "step ")):
+            tell(f"{plan.place(job.entry.account_id, job.entry.region)} {job.entry.document} {job.entry.resource_id}: {line}")
 
     limits = Limits(at_once=at_once, per_account=at_once, max_failures=0, timeout_seconds=900)
     Course(SystemsManager(access), limits, lambda _: None, told).carry_out(jobs)

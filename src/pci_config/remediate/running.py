@@ -35,6 +35,7 @@ class Runner:
     path: Path
     access: Access
     tell: Tell
+    approval: str = ""
 
     # ------------------------------------------------------------------------------------------------------------- run
 
@@ -137,7 +138,7 @@ class Runner:
         return ByConfig(self.access) if attempt.rule_name else SystemsManager(self.access)
 
     def _carry_out(self, command: str, work: Work, limits: Limits, confirmed: str, by_config: bool) -> list[Job]:
-        self.state.runs.append(Run(now(), self.access.caller(), command, confirmed))
+        self.state.runs.append(Run(now(), self.access.caller(), command, confirmed, self.approval))
         write_state(self.state, self.path)
         number = {id(job): position for position, job in enumerate(work.jobs, 1)}
 

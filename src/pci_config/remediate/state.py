@@ -77,12 +77,13 @@ class Attempt(msgspec.Struct):
 
 
 class Run(msgspec.Struct):
-    """Who started a run or a restore, and how they agreed."""
+    """Who started a run or a restore, how they agreed, and whose approval they named."""
 
     at: str
     by: str
     command: str
     confirmed: str
+    approval: str = ""
 
 
 class State(msgspec.Struct):

@@ -44,7 +44,7 @@ def tell_plan(plan: Plan, out: Console) -> None:
         for each in found:
             out.print(f"  {each.rule}  {plan.place(each.account_id, each.region)}  {each.resource_id}", soft_wrap=True)
             out.print(f"    {each.message}", style="dim", soft_wrap=True)
-    _tell_counted(plan, plans.NO_FIX, "findings have no fix: people decide", out)
+    _tell_counted(plan, plans.NO_FIX, "without a fix, for people to decide", out)
     _tell_counted(plan, plans.NOT_JUDGED, "could not be judged", out)
     out.print(f"\n{_count(len(plan.entries), 'change')} planned. Nothing has been changed.")
 
@@ -145,7 +145,8 @@ def tell_status(plan: Plan, state: State, problems: Sequence[str], out: Console)
             _tell_attempt(attempt, out)
     out.print("\n" + summary(Counter(standing(state, entry) for entry in plan.entries)))
     for run in state.runs:
-        out.print(f"{run.command} at {run.at} by {run.by} ({run.confirmed})", style="dim", soft_wrap=True)
+        approval = f"; approved: {run.approval}" if run.approval else ""
+        out.print(f"{run.command} at {run.at} by {run.by} ({run.confirmed}){approval}", style="dim", soft_wrap=True)
     for problem in problems:
         out.print(f"not known: {problem}", soft_wrap=True)
 

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
-from moto.core.exceptions import JsonRESTError
+from moto.iam.exceptions import LimitExceededException
 from moto.iam.responses import IamResponse
 from typer.testing import CliRunner
 
@@ -129,7 +129,7 @@ def failing_in(monkeypatch: pytest.MonkeyPatch, account: str) -> None:
 
     def update(self: IamResponse) -> Any:
         if self.current_account == account:
-            raise JsonRESTError("ServiceFailure", "IAM is out of order")
+            raise LimitExceededException("IAM is out of order")
         return real(self)
 
     monkeypatch.setattr(IamResponse, "update_account_password_policy", update)

@@ -75,9 +75,10 @@ TRACEBACK = """Step fails when it is Execute/Cancelling action. Traceback (most 
     [
         ("step Remediate: StepFailedError: Refused - sg-1 is managed by Terraform", "refused", "sg-1 is managed by Terraform"),
         (TRACEBACK.format(name="Refused", text="not understood"), "refused", "not understood"),
-        (TRACEBACK.format(name="RuntimeError", text="it broke"), "failed", "Failed: it broke"),
-        ("step Remediate: StepFailedError: ClientError - An error occurred", "failed", "Failed: An error occurred"),
-        ("Role cannot be assumed", "failed", "Failed: Role cannot be assumed"),
+        (TRACEBACK.format(name="RuntimeError", text="it broke"), "failed", "it broke"),
+        ("step Remediate: StepFailedError: ClientError - An error occurred", "failed", "An error occurred"),
+        ("RuntimeError - sg-1: NotRefused - it broke", "failed", "sg-1: NotRefused - it broke"),
+        ("Role cannot be assumed", "failed", "Role cannot be assumed"),
     ],
 )
 def test_failures(message: str, outcome: str, told: str) -> None:
@@ -92,6 +93,8 @@ def test_a_failure_half_way_names_its_evidence() -> None:
         "Failed", FailureMessage=f"RuntimeError - sg-1: it broke; state before is recorded in {where}: {{}}"
     ).attempt
     assert (attempt.evidence, attempt.may_have_changed) == (where, True)
+    attempt = updated("Failed", FailureMessage=f"RuntimeError - sg-1: Refused - odd; recorded in {where}").attempt
+    assert attempt.outcome == "failed", "what has begun to change was not refused"
 
 
 @pytest.mark.parametrize("status", ["TimedOut", "Cancelled", "Exited", "Rejected", "CompletedWithFailure"])

@@ -224,10 +224,11 @@ def update(job: Job, found: Mapping[str, Any]) -> None:
         message = found.get("FailureMessage") or next(
             (step.message for step in attempt.steps if step.message), "no reason given"
         )
-        refusal = re.search(r"Refused - (.*)\Z", message, re.DOTALL)
         evidence = EVIDENCE.search(message)
+        refusal = None if evidence else re.search(r"(?<!\w)Refused - (.*)\Z", message, re.DOTALL)  # with evidence it has begun
         attempt.evidence = evidence.group() if evidence else ""
-        attempt.end("refused" if refusal else "failed", refusal.group(1) if refusal else f"{attempt.status}: {plain(message)}")
+        cut_off = "" if attempt.status == "Failed" else f"{attempt.status}: "
+        attempt.end("refused" if refusal else "failed", refusal.group(1) if refusal else cut_off + plain(message))
     elif attempt.status in (WAITING, "PendingApproval"):
         attempt.status = WAITING
 

@@ -16,6 +16,7 @@ from pci_config.remediate.plan import Entry, Plan, PlanError
 from pci_config.remediate.state import BAD, FIX, GOOD, RESTORE, Attempt, Run, State, now, write_state
 
 Tell = Callable[[str], None]
+MAX_LINE = 400
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ class Runner:
 
         def tell(job: Job, line: str) -> None:
             place = self.plan.place(job.entry.account_id, job.entry.region)
-            self.tell(f"[{number[id(job)]}/{len(work.jobs)}] {place} {job.attempt.document} {job.entry.resource_id}: {line}")
+            said = shortened(line)
+            self.tell(f"[{number[id(job)]}/{len(work.jobs)}] {place} {job.attempt.document} {job.entry.resource_id}: {said}")
 
         def keep(job: Job) -> None:
             self.state.keep(job.entry.id, job.attempt)
@@ -152,6 +154,12 @@ class Runner:
 
         driver: Driver = ByConfig(self.access) if by_config else _Either(self.access)
         return Course(driver, limits, keep, tell).carry_out(work.jobs)
+
+
+def shortened(message: str) -> str:
+    """One line that can be read; the record has the rest."""
+    line = " ".join(message.split())
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 1]}…"
 
 
 class _Either:

@@ -15,7 +15,7 @@ from rich.text import Text
 from pci_config.remediate import plan as plans
 from pci_config.remediate.differences import changes, differences
 from pci_config.remediate.plan import Entry, LeftOut, Plan
-from pci_config.remediate.running import advice, attention
+from pci_config.remediate.running import advice, attention, shortened
 from pci_config.remediate.state import BAD, Attempt, State
 
 UNKNOWN_CHANGE = "not known: no dry run was made"
@@ -157,7 +157,7 @@ def _tell_attempt(attempt: Attempt, out: Console) -> None:
     for step in attempt.steps:
         out.print(f"        step {step.name}: {step.status}", soft_wrap=True)
     if attempt.message:
-        out.print(f"        {attempt.outcome}: {attempt.message}", style="dim", soft_wrap=True)
+        out.print(f"        {attempt.outcome}: {shortened(attempt.message)}", style="dim", soft_wrap=True)
     if attempt.evidence:
         out.print(f"        evidence: {attempt.evidence}", soft_wrap=True)
 
@@ -166,7 +166,7 @@ def tell_attention(plan: Plan, state: State, entries: Sequence[Entry], out: Cons
     """What failed and what to do about it."""
     for entry, attempt in attention(state, entries):
         out.print(f"\n{entry.id} {attempt.document} {entry.resource_id}: {BAD[attempt.outcome]}", style="bold", soft_wrap=True)
-        out.print(f"  {attempt.message}", soft_wrap=True)
+        out.print(f"  {' '.join(attempt.message.split('; state before is recorded in ')[0].split())}", soft_wrap=True)
         out.print(f"  What to do: {advice(plan, entry, attempt)}", soft_wrap=True)
         if attempt.evidence:
             out.print(f"  Evidence: {attempt.evidence}", soft_wrap=True)

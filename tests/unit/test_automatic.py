@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +18,8 @@ from pci_config.automatic import check, start_of
 from pci_config.catalogue import Catalogue, CatalogueError, Remediation, project_root
 from pci_config.pack import build_pack
 from pci_config.rdk_json import RdkJson
+from pci_config.sandbox.automatic import remediate
+from pci_config.sandbox.config_service import ConfigState
 from pci_config.sandbox.pack_template import evaluate
 
 ROOT = project_root()
@@ -219,6 +223,33 @@ def test_the_role_is_in_the_partition_of_the_home_region(
     rdk_json = settings(tmp_path, {}, HomeRegion=region, Regions=[region])
     found = remediations(build_pack(CATALOGUE, rdk_json, "regional", documents))[LOGS]
     assert value(found, "AutomationAssumeRole").startswith(f"arn:{partition}:iam::200000000002:role/")
+
+
+def test_a_fight_with_another_system_ends(tmp_path: Path, documents: Mapping[str, Any]) -> None:
+    """Somebody switches the logs off again within the hour, for two days: AWS Config gives up after the attempts of the pack."""
+    asked = {"Mode": "automatic", "MaximumAutomaticAttempts": 2}
+    pack = remediations(build_pack(CATALOGUE, settings(tmp_path, {LOGS: asked}), "regional", documents))
+    state, began = ConfigState(), datetime(2026, 11, 25, tzinfo=UTC)
+    state.remediations = {name: dict(properties) for name, properties in pack.items()}
+    started: list[tuple[str, int]] = []
+    for hour in range(48):
+        now = began + timedelta(hours=hour)
+        for rule in (LOGS, EGRESS):
+            found = {"ComplianceResourceType": "T", "ComplianceResourceId": "r", "ComplianceType": "NON_COMPLIANT"}
+            state.evaluations.put(state.evaluations.token_for(rule, now), [{**found, "OrderingTimestamp": now}])
+        remediate(state, lambda rule, _, hour=hour: started.append((rule, hour)), now)
+    assert started == [(LOGS, 0), (LOGS, 1)], "and the manual one is never started"
+
+
+def test_the_guides_settings_are_accepted(tmp_path: Path, documents: Mapping[str, Any]) -> None:
+    text = (ROOT / "docs" / "remediation.md").read_text("utf-8")
+    (example,) = (block for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"Remediation"' in block)
+    block = json.loads(f"{{{example}}}")["Remediation"]
+    rdk_json = settings(tmp_path, {}, Remediation=block)
+    assert remediations(build_pack(CATALOGUE, rdk_json, "regional", documents))[LOGS]["Automatic"] is True
+    assert rdk_json.remediation.approver == "security team"
+    (fault,) = faults(tmp_path, {EGRESS: {"Mode": "automatic"}}, documents)
+    assert f"rdk.json: Remediation.Rules.{fault.split(': Pci', maxsplit=1)[0]}: …" in text
 
 
 def test_what_may_be_automatic() -> None:

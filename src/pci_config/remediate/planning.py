@@ -140,7 +140,8 @@ def with_dry_runs(plan: Plan, access: Access, at_once: int, tell: Callable[[str]
 
     def told(job: Job, line: str) -> None:
         if not line.startswith(("started ", "step ")):
-            tell(f"{plan.place(job.entry.account_id, job.entry.region)} {job.entry.document} {job.entry.resource_id}: {line}")
+            said = "would change it" if job.attempt.outcome == "dry-run" else line
+            tell(f"{plan.place(job.entry.account_id, job.entry.region)} {job.entry.document} {job.entry.resource_id}: {said}")
 
     limits = Limits(at_once=at_once, per_account=at_once, max_failures=0, timeout_seconds=900)
     Course(SystemsManager(access), limits, lambda _: None, told).carry_out(jobs)

@@ -59,12 +59,13 @@ def tell_changes(plan: Plan, entries: Sequence[Entry], out: Console) -> None:
 
 def _table(plan: Plan, entries: Sequence[Entry]) -> Table:
     table = Table(title=f"Plan {plan.plan_id}", title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("entry", "rule and resource", "document", "old -> new"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "entry")
+    table.add_column("entry", no_wrap=True)
+    table.add_column("finding", overflow="fold", min_width=44)
+    table.add_column("document, and old -> new", overflow="fold")
     for entry in entries:
         where = Text(f"{entry.rule} ({entry.severity})\n{plan.place(entry.account_id, entry.region)}\n{_name(entry)}")
         told = changes(entry.dry_run) if entry.dry_run else [UNKNOWN_CHANGE]
-        table.add_row(entry.id, where, Text(entry.document), Text("\n".join(told)))
+        table.add_row(entry.id, where, Text("\n".join((entry.document, *told))))
     return table
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,15 +17,20 @@ import pytest
 import yaml
 from moto.iam.exceptions import LimitExceededException
 from moto.iam.responses import IamResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 from typer.testing import CliRunner
 
-from pci_config.catalogue import documents_folder, project_root
+from pci_config import build
+from pci_config.catalogue import Catalogue, documents_folder, project_root
 from pci_config.cli import app
 from pci_config.documents import build_document, build_restore
+from pci_config.pack import build_pack
 from pci_config.rdk_json import RdkJson
 from pci_config.remediate.executions import SystemsManager
 from pci_config.runbook import SWITCH_PARAMETER
 from pci_config.sandbox import config_service, services
+from pci_config.sandbox.automatic import remediate as remediate_automatically
+from pci_config.sandbox.pack_template import evaluate
 from pci_config.sandbox.server import MotoServer
 
 ROOT = project_root()
@@ -38,13 +47,13 @@ DOCUMENTS = {
 WEAK = {"MinimumPasswordLength": 8, "MaxPasswordAge": 80, "PasswordReusePrevention": 24, "AllowUsersToChangePassword": True}
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoServer]:
+@pytest.fixture(params=["in-process"])
+def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoServer]:
     """Three accounts with a weak password policy and the documents, the evidence bucket, and settings in the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rdk.json").write_text((ROOT / "rdk.json").read_text("utf-8"), "utf-8")
     (tmp_path / "exceptions.yaml").write_text("exceptions: []\n", "utf-8")
-    with MotoServer("in-process") as running:
+    with MotoServer(request.param) as running:
         services.install(running)
         evidence = running.clients("200000000002", "us-east-1").build_client("s3")
         evidence.create_bucket(Bucket=RDK_JSON.evidence_bucket)
@@ -135,6 +144,7 @@ def failing_in(monkeypatch: pytest.MonkeyPatch, account: str) -> None:
     monkeypatch.setattr(IamResponse, "update_account_password_policy", update)
 
 
+@pytest.mark.parametrize("server", ["in-process", "http"], indirect=True)
 def test_the_whole_way_there_and_back(server: MotoServer) -> None:
     assert [r["compliance"] for r in assessed(code=1)["results"]] == ["NON_COMPLIANT"] * 3
 
@@ -245,6 +255,39 @@ def test_an_interrupted_run_goes_on_and_starts_nothing_twice(
     if when == "before the record":  # the power cut: nothing of the answer came to the file
         record = json.loads(Path("plan.state.json").read_text("utf-8"))
         assert [a["execution_id"] for attempts in record["attempts"].values() for a in attempts][1:] == [""]
+    remediate("run", "--yes")
+    assert [len(started(server, account)) for account in ACCOUNTS] == [1, 1, 1]
+    assert status()["summary"] == {"changed": 3}
+
+
+@pytest.mark.parametrize("server", ["http"], indirect=True)
+def test_ctrl_c_while_aws_is_being_asked(server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of its own, interrupted after Systems Manager has taken the start and before it has answered."""
+    found()
+    planned()
+    taken, answer = threading.Event(), threading.Event()
+    real = SimpleSystemManagerResponse.start_automation_execution
+
+    def late(self: SimpleSystemManagerResponse) -> Any:
+        answered = real(self)
+        if self.current_account == STAGING and not taken.is_set():
+            taken.set()
+            answer.wait(30)
+        return answered
+
+    monkeypatch.setattr(SimpleSystemManagerResponse, "start_automation_execution", late)
+    arguments = ["remediate", "run", "plan.json", "--role-name", ROLE, "--yes", "--at-once", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pci_config.cli", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert taken.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    answer.set()
+    assert process.returncode == 130, told
+    assert "interrupted: nothing more is started" in told
+    assert [policy(server, account)["MinimumPasswordLength"] for account in ACCOUNTS] == [12, 12, 8]
+    assert "its start was interrupted; `pci-config remediate run` takes it up again" in remediate("status", code=3).stdout
     remediate("run", "--yes")
     assert [len(started(server, account)) for account in ACCOUNTS] == [1, 1, 1]
     assert status()["summary"] == {"changed": 3}
@@ -395,6 +438,32 @@ def test_aws_config_can_start_them(server: MotoServer) -> None:
     remediate("run", "--yes", "--by-config")
     assert [len(started(server, account)) for account in ACCOUNTS] == [1, 1, 1]
     assert "3 put back" in remediate("restore", "--yes").stdout
+
+
+def test_an_automatic_fix_mends_what_aws_config_finds(server: MotoServer) -> None:
+    """The pack with that rule automatic, as the build makes it: AWS Config starts the document, and it changes the account."""
+    settings = json.loads(Path("rdk.json").read_text("utf-8"))
+    settings["Remediation"]["Rules"] = {RULE: {"Mode": "automatic", "MaximumAutomaticAttempts": 1}}
+    Path("rdk.json").write_text(json.dumps(settings), "utf-8")
+    catalogue, rdk_json = Catalogue.load(ROOT), RdkJson.load(Path("rdk.json"))
+    pack = build_pack(catalogue, rdk_json, "global", build.generate(ROOT, catalogue, rdk_json).documents, own_account=True)
+    now, state = datetime.now(UTC), config_service.state(STAGING, REGION)
+    for resource in evaluate(pack, {}, {"AWS::AccountId": STAGING, "AWS::Region": REGION, "AWS::Partition": "aws"}):
+        if resource.type == "AWS::Config::RemediationConfiguration":
+            state.remediations[resource.properties["ConfigRuleName"]] = dict(resource.properties)
+    found = {"ComplianceResourceType": "AWS::::Account", "ComplianceResourceId": STAGING, "ComplianceType": "NON_COMPLIANT"}
+    state.evaluations.put(state.evaluations.token_for(RULE, now), [{**found, "OrderingTimestamp": now}])
+    config = server.clients(STAGING, REGION).build_client("config")
+
+    def start(rule: str, key: dict[str, str]) -> None:
+        config.start_remediation_execution(ConfigRuleName=rule, ResourceKeys=[key])
+
+    assert remediate_automatically(state, start, now) == 1
+    assert policy(server, STAGING)["MinimumPasswordLength"] == 12
+    assert remediate_automatically(state, start, now + timedelta(hours=23)) == 0, "one attempt a day"
+    (execution,) = started(server, STAGING)
+    assert execution["Outputs"]["Remediate.Outcome"] == ["changed"]
+    kept(execution["Outputs"]["Remediate.Evidence"][0], WEAK)
 
 
 def test_a_pack_that_only_lists_calls_is_told(server: MotoServer) -> None:

@@ -91,6 +91,8 @@ def plan(
         _stop("name one source: a results file of `pci-config assess`, or --account")
     if live and offline:
         _stop("--account asks the accounts, and --offline forbids it")
+    if output is not None and state_path(output).exists():
+        _stop(f"{output} was run, and {state_path(output)} is the record of that: write the new plan to another file")
     with _input_errors():
         rdk_json, catalogue, register = files.load()
         planner = Planner(catalogue, rdk_json, document_facts(documents_folder(project_root())), register)

@@ -117,6 +117,15 @@ def test_the_state_of_another_plan() -> None:
     assert "belongs to plan other" in remediate("run", "plan.json", "--yes", code=2).stderr
 
 
+def test_a_plan_that_was_run_is_not_written_over() -> None:
+    plan("--offline")
+    plan("--offline")
+    Path("plan.state.json").write_text("{}", "utf-8")
+    before = Path("plan.json").read_bytes()
+    assert "plan.json was run, and plan.state.json is the record of that" in plan("--offline", code=2).stderr
+    assert Path("plan.json").read_bytes() == before
+
+
 def test_two_runs_at_once() -> None:
     plan("--offline")
     with only_one(Path("plan.state.json")):

@@ -287,7 +287,9 @@ def test_ctrl_c_while_aws_is_being_asked(server: MotoServer, monkeypatch: pytest
     assert process.returncode == 130, told
     assert "interrupted: nothing more is started" in told
     assert [policy(server, account)["MinimumPasswordLength"] for account in ACCOUNTS] == [12, 12, 8]
-    assert "its start was interrupted; `pci-config remediate run` takes it up again" in remediate("status", code=3).stdout
+    asked = remediate("status", code=3).stdout
+    assert "its start was interrupted; `pci-config remediate run` takes it up again" in asked
+    assert "1 changed, 1 not started yet, 1 start not known" in asked
     remediate("run", "--yes")
     assert [len(started(server, account)) for account in ACCOUNTS] == [1, 1, 1]
     assert status()["summary"] == {"changed": 3}

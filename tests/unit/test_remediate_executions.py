@@ -226,8 +226,10 @@ def test_config_may_start_nothing() -> None:
     way = Way()
     deployed(way)
     way.stubs["config"].add_response("start_remediation_execution", {"FailureMessage": "is compliant", "FailedItems": [KEY]})
+    one = job()
     with pytest.raises(NotStarted, match="starts nothing on sg-1: is compliant"):
-        ByConfig(way).start(job(), False)  # type: ignore[arg-type]
+        ByConfig(way).start(one, False)  # type: ignore[arg-type]
+    assert one.attempt.rule_name == "", "or it would be waited for"
 
 
 def executions(way: Way, *found: tuple[str, timedelta, dict[str, list[str]]]) -> None:

@@ -42,6 +42,7 @@ class Course:
     _failures: int = 0
     _busy: bool = False
     _busy_since: float | None = None
+    _doubts: dict[str, str] = field(default_factory=dict)  # the last one told of each entry
 
     def carry_out(self, jobs: Sequence[Job]) -> list[Job]:
         """Start the jobs, take up those that were started before, and wait. Returns the jobs that were not started."""
@@ -117,7 +118,9 @@ class Course:
             try:
                 self.driver.look(job)
             except (Unsure, AccessError, Busy, NotStarted) as doubt:
-                self.tell(job, f"cannot be asked now ({doubt})")
+                if self._doubts.get(job.entry.id) != str(doubt):
+                    self.tell(job, f"cannot be asked now ({doubt})")
+                self._doubts[job.entry.id] = str(doubt)
             found = job.attempt.status, [(step.name, step.status) for step in job.attempt.steps]
             if found != seen:
                 moved += 1

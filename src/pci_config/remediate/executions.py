@@ -111,8 +111,8 @@ class ByConfig:
                 attempt.execution_id = _execution_since(ssm, job, datetime.fromisoformat(attempt.started_at) - EARLIER)
             if attempt.execution_id:
                 return
-            attempt.rule_name = self._rule_name(client, entry)
-            answer = client.start_remediation_execution(ConfigRuleName=attempt.rule_name, ResourceKeys=[_key(entry)])
+            rule_name = self._rule_name(client, entry)
+            answer = client.start_remediation_execution(ConfigRuleName=rule_name, ResourceKeys=[_key(entry)])
         except ClientError as error:
             raise _refusal(error, f"{entry.rule} in {attempt.account_id} {attempt.region}") from None
         except BotoCoreError as error:
@@ -121,7 +121,7 @@ class ByConfig:
             raise NotStarted(
                 f"AWS Config starts nothing on {entry.resource_id}: {answer.get('FailureMessage') or 'no reason given'}"
             )
-        attempt.status = "InProgress"
+        attempt.rule_name, attempt.status = rule_name, "InProgress"
 
     def _rule_name(self, client: Any, entry: Entry) -> str:
         """The rule's name there, which its pack gave a suffix. A pack that only lists calls would change nothing."""

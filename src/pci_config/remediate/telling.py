@@ -16,7 +16,7 @@ from pci_config.remediate import plan as plans
 from pci_config.remediate.differences import changes, differences
 from pci_config.remediate.plan import Entry, LeftOut, Plan
 from pci_config.remediate.running import advice, attention, shortened
-from pci_config.remediate.state import BAD, Attempt, State
+from pci_config.remediate.state import BAD, FIX, STARTING, WAITING, Attempt, State
 
 UNKNOWN_CHANGE = "not known: no dry run was made"
 HEADINGS = {
@@ -131,7 +131,8 @@ def standing(state: State, entry: Entry) -> str:
         return "not started yet"
     last = attempts[-1]
     if not last.outcome:
-        return {"fix": "running", "restore": "being put back"}[last.kind] if last.status != "Waiting" else "waits for approval"
+        known = {WAITING: "waits for approval", STARTING: "start not known"}
+        return known.get(last.status, "running" if last.kind == FIX else "being put back")
     if last.kind == "restore":
         return "put back" if last.outcome in ("changed", "compliant") else f"putting back {last.outcome}"
     return last.outcome

@@ -161,7 +161,7 @@ class RdkJson:
             missing = (
                 f"{self.path}: Regions: {CLOUDFRONT_REGION} is missing: Config records CloudFront distributions only there"
             )
-            return [f"{missing}, so no rule on them judges anything; add it, or make sure that there are none"]
+            return [f"{missing}, so no rule on them judges anything; add it, or have none"]
         return []
 
     def account_roles(self) -> dict[str, str]:

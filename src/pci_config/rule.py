@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -429,11 +430,17 @@ def about(finding: Finding, resource_type: str, resource_id: str) -> Finding:
 # ------------------------------------------------------------------------------------------------------ reading items
 
 
+@functools.cache  # paths are written in the rules' source
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
 def required(item: Item, path: str, kind: type[T]) -> T:
     """The value at a dotted path, of the given type. Raises RuleInputError naming the path when absent, null or other."""
     value: Any = item
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
+    for step in _steps(path):
+        # most are plain dicts, and asking an abstract class takes longer than everything else here
+        value = value.get(step) if type(value) is dict or isinstance(value, Mapping) else None
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         _refuse(item, path, value, kind.__name__)
     return value
@@ -442,10 +449,10 @@ def required(item: Item, path: str, kind: type[T]) -> T:
 def optional(item: Item, path: str, kind: type[T], default: T) -> T:
     """The value at a dotted path, or the default when it is absent or null. RuleInputError when of another type."""
     value: Any = item
-    for step in path.split("."):
+    for step in _steps(path):
         if value is None:
             return default
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             _refuse(item, path, value, "an object on the way there")
         value = value.get(step)
     if value is None:

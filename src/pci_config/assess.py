@@ -19,8 +19,10 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pci_config.catalogue import RuleEntry
+from pci_config.collect._deferred import Deferred
 from pci_config.exceptions import ExceptionRegister
 from pci_config.items import EVALUATED_STATUSES, ItemFormError
+from pci_config.parallel import each
 from pci_config.recorded_types import CLOUDFRONT_REGION
 from pci_config.rule import (
     ACCOUNT_RESOURCE_TYPE,
@@ -341,9 +343,12 @@ class ReadItems:
 def assess_live(
     judge: Judge, items: Iterable[Item], clients: Clients, account_id: str, region: str, home: bool
 ) -> list[Result]:
-    """Results of one account and Region from its own APIs."""
+    """Results of one account and Region from its own APIs. Items with parts still to be asked for are judged side by side."""
     scope = Scope(account_id, region, judge.now, judge.settings)
     items = list(items)
     facts = LiveFacts(clients, scope, ReadItems(items))
-    results = [result for item in items for result in judge.item(item, facts)]
+    asking = [item for item in items if isinstance(item["supplementaryConfiguration"], Deferred)]
+    whole = [item for item in items if not isinstance(item["supplementaryConfiguration"], Deferred)]
+    results = [result for item in whole for result in judge.item(item, facts)]
+    results += [result for part in each(lambda item: judge.item(item, facts), asking) for result in part]
     return results + judge.account(facts, home)

@@ -191,7 +191,7 @@ def new_item(
             for target_type, target_id in relationships or []
         ],
         "configuration": configuration,
-        "supplementaryConfiguration": dict(supplementary or {}),
+        "supplementaryConfiguration": {} if supplementary is None else supplementary,
         "tags": dict(tags or {}),
         "configurationItemVersion": CI_VERSION,
         "configurationItemCaptureTime": _time(capture_time),

@@ -89,6 +89,7 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "StartLogging"): _trail("StartLogging", "Name"),
     ("cloudtrail", "StopLogging"): _trail("StopLogging", "Name"),
     ("cloudtrail", "UpdateTrail"): _update_trail,
+    ("ec2", "AuthorizeSecurityGroupEgress"): _at("ec2:AuthorizeSecurityGroupEgress", _ec2("security-group", "GroupId")),
     ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),

@@ -78,8 +78,8 @@ class RedirectFix(OwnListener):
         replaced = [*(listener["DefaultActions"] if default else ()), *(action for rule in wrong for action in rule["Actions"])]
         if any(action["Type"] == "authenticate-oidc" for action in replaced):
             raise Refused(
-                "needs a human: an action authenticates by OIDC; AWS does not tell its client secret, so that it could not be put"
-                " back"
+                "needs a human: an action authenticates by OIDC; AWS does not tell its client secret, so that it could not be"
+                " put back"
             )
         target = https_listener(state["listeners"])
         action = redirect_to(target["Port"])

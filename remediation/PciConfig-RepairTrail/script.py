@@ -152,7 +152,7 @@ class TrailRepair(OwnTrail):
                 require_own(self._event, members[name])
             role = members["CloudWatchLogsRoleArn"]
             if f":role/{PASSED_ROLES}" not in role:
-                raise Refused(f"{role}: this document may pass CloudTrail roles named {PASSED_ROLES}… only")
+                raise Refused(f"{role}: this document may pass CloudTrail roles named {PASSED_ROLES}* only")
         return members
 
     def _archive(self, now: str) -> str:

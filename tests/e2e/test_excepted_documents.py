@@ -110,6 +110,7 @@ def test_a_document_carries_the_entries_of_its_own_rules_only() -> None:
     assert {name: found for name, found in carrying.items() if found} == {
         "PciConfig-SetPasswordPolicy": ["SEC-111"],
         "PciConfig-RedirectListenerToHttps": ["SEC-222"],
+        "PciConfig-SetListenerTlsPolicy": ["SEC-222"],
     }
     assert not any("Some {{ reason }}" in text for text in built.values()), "texts that matching does not need stay outside"
 

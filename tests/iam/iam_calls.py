@@ -62,6 +62,10 @@ def _ec2(kind: str, parameter: str) -> Callable[[Mapping[str, Any], Call], str]:
     return lambda p, call: f"arn:aws:ec2:{call.region}:{call.account_id}:{kind}/{p[parameter]}"
 
 
+def _classic(parameters: Mapping[str, Any], call: Call) -> str:
+    return f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{parameters['LoadBalancerName']}"
+
+
 def _trail(action: str, parameter: str) -> Callable[[Call], Request]:
     return _at(f"cloudtrail:{action}", lambda p, _: str(p[parameter]))
 
@@ -104,10 +108,13 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("elbv2", "ModifyLoadBalancerAttributes"): _at(
         "elasticloadbalancing:ModifyLoadBalancerAttributes", lambda p, _: str(p["LoadBalancerArn"])
     ),
-    ("elb", "ModifyLoadBalancerAttributes"): _at(
-        "elasticloadbalancing:ModifyLoadBalancerAttributes",
-        lambda p, call: f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{p['LoadBalancerName']}",
-    ),
+    ("elb", "ModifyLoadBalancerAttributes"): _at("elasticloadbalancing:ModifyLoadBalancerAttributes", _classic),
+    ("elbv2", "DescribeSSLPolicies"): _any("elasticloadbalancing:DescribeSSLPolicies"),
+    ("elb", "DescribeLoadBalancers"): _any("elasticloadbalancing:DescribeLoadBalancers"),
+    ("elb", "DescribeLoadBalancerPolicies"): _any("elasticloadbalancing:DescribeLoadBalancerPolicies"),
+    ("elb", "CreateLoadBalancerPolicy"): _at("elasticloadbalancing:CreateLoadBalancerPolicy", _classic),
+    ("elb", "SetLoadBalancerPoliciesOfListener"): _at("elasticloadbalancing:SetLoadBalancerPoliciesOfListener", _classic),
+    ("elb", "DeleteLoadBalancerPolicy"): _at("elasticloadbalancing:DeleteLoadBalancerPolicy", _classic),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
     ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),

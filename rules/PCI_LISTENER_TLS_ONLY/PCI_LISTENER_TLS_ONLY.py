@@ -23,6 +23,7 @@ from pci_config.rule import (
     counted,
     non_compliant,
     not_applicable,
+    numbered,
     ports,
     reading,
     required,
@@ -184,10 +185,9 @@ def require_redirect_everywhere(listener: Listener, facts: Facts) -> Finding:
     rules = facts.get(ListenerRules, listener.arn)
     faults = [f"rule {rule.get('Priority')} {fault}" for rule in rules if (fault := redirect_fault(rule.get("Actions") or ()))]
     if faults:
-        return non_compliant(
-            f"port {listener.port}: {len(faults)} of {len(rules)} rules send requests on: {faults[0]}; redirect it{SUFFIX}"
-        )
-    return compliant(f"port {listener.port}: redirects to HTTPS (default action and {len(rules)} rules)")
+        count = f"{len(faults)} of {numbered(len(rules), 'rule')} {'sends' if len(faults) == 1 else 'send'}"
+        return non_compliant(f"port {listener.port}: {count} requests on: {faults[0]}; redirect it{SUFFIX}")
+    return compliant(f"port {listener.port}: redirects to HTTPS (default action and {numbered(len(rules), 'rule')})")
 
 
 def require_listed_pass_through(listener: Listener, parameters: ListenerParameters, facts: Facts) -> Finding:
@@ -215,7 +215,7 @@ def judge_classic(item: Item, minimum: str) -> Finding:
         return non_compliant(counted(faults, "listener", SUFFIX))
     if unreadable:
         raise unreadable[0]
-    return compliant(f"all {len(listeners)} listeners take TLS {minimum} or newer" if listeners else "no listeners")
+    return compliant(f"{numbered(len(listeners), 'listener')} with TLS {minimum} or newer" if listeners else "no listeners")
 
 
 def classic_fault(listener: ClassicListener, item: Item, minimum: str) -> str | None:

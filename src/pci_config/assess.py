@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pci_config.catalogue import RuleEntry
 from pci_config.exceptions import ExceptionRegister
 from pci_config.items import EVALUATED_STATUSES, ItemFormError
+from pci_config.recorded_types import CLOUDFRONT_REGION
 from pci_config.rule import (
     ACCOUNT_RESOURCE_TYPE,
     Clients,
@@ -41,7 +42,6 @@ from pci_config.sources.snapshot import RawItem, Snapshot, newest
 SCHEMA_VERSION = "1"
 COMPLIANCES = ("COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE", "EXCEPTED", "NOT_ASSESSED", "ERROR")
 GLOBAL = "global"
-CLOUDFRONT_REGION = "us-east-1"  # where AWS Config records distributions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from pci_config.recorded_types import CLOUDFRONT_REGION
 from pci_config.settings import Settings, parse_ports
 
 
@@ -152,6 +153,16 @@ class RdkJson:
         if problems:
             raise SettingsError(problems)
         return cls(path, model, document)
+
+    def warnings(self) -> list[str]:
+        """What is valid, and yet leaves something unseen: one line each."""
+        elsewhere = all(region.startswith(("cn-", "us-gov-")) for region in self.settings.regions)  # other partitions
+        if CLOUDFRONT_REGION not in self.settings.regions and not elsewhere:
+            missing = (
+                f"{self.path}: Regions: {CLOUDFRONT_REGION} is missing: Config records CloudFront distributions only there"
+            )
+            return [f"{missing}, so no rule on them judges anything; add it, or have none"]
+        return []
 
     def account_roles(self) -> dict[str, str]:
         """Account id to its (first) role."""

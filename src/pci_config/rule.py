@@ -87,9 +87,19 @@ def counted(problems: Sequence[str], noun: str, suffix: str = "") -> str:
     >>> counted(["a is open", "b is open"], "problem")
     '2 problems; first: a is open'
     """
-    plural = noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun + "s"
-    head = problems[0] if len(problems) == 1 else f"{len(problems)} {plural}; first: {problems[0]}"
+    head = problems[0] if len(problems) == 1 else f"{numbered(len(problems), noun)}; first: {problems[0]}"
     return bounded(head, MAX_ANNOTATION_CHARACTERS - len(suffix)) + suffix
+
+
+def numbered(count: int, noun: str) -> str:
+    """The count with the noun, whose plural is regular.
+
+    >>> numbered(1, "entry"), numbered(2, "entry"), numbered(0, "day")
+    ('1 entry', '2 entries', '0 days')
+    """
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{count} {noun}s"
 
 
 # -------------------------------------------------------------------------------------------------------- parameters

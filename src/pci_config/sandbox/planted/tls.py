@@ -91,7 +91,7 @@ class _Transit:
         if old == "TLS_1_0":
             self._plant(API, cards, "a domain name kept at TLS 1.0 for old terminals")
         if old_partners == "TLS_1_0":
-            self._plant(API, partners, "a domain name that AWS Config does not record, at TLS 1.0")
+            self._plant(API, self._account, "a domain name that AWS Config does not record, at TLS 1.0")
 
     def forgotten_database(self) -> None:
         """The payments cluster has rds.force_ssl in its group; this instance was made with an empty one."""

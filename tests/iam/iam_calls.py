@@ -62,6 +62,10 @@ def _ec2(kind: str, parameter: str) -> Callable[[Mapping[str, Any], Call], str]:
     return lambda p, call: f"arn:aws:ec2:{call.region}:{call.account_id}:{kind}/{p[parameter]}"
 
 
+def _domain_name(parameter: str) -> Callable[[Mapping[str, Any], Call], str]:
+    return lambda p, call: f"arn:aws:apigateway:{call.region}::/domainnames/{p[parameter]}"
+
+
 def _classic(parameters: Mapping[str, Any], call: Call) -> str:
     return f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{parameters['LoadBalancerName']}"
 
@@ -85,6 +89,10 @@ def _update_trail(call: Call) -> list[Request]:
 
 
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
+    ("apigateway", "GetDomainNames"): _at("apigateway:GET", lambda _, call: f"arn:aws:apigateway:{call.region}::/domainnames"),
+    ("apigateway", "UpdateDomainName"): _at("apigateway:PATCH", _domain_name("domainName")),
+    ("apigatewayv2", "GetDomainName"): _at("apigateway:GET", _domain_name("DomainName")),
+    ("apigatewayv2", "UpdateDomainName"): _at("apigateway:PATCH", _domain_name("DomainName")),
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
     ("cloudtrail", "GetEventSelectors"): _trail("GetEventSelectors", "TrailName"),

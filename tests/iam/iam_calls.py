@@ -66,6 +66,19 @@ def _domain_name(parameter: str) -> Callable[[Mapping[str, Any], Call], str]:
     return lambda p, call: f"arn:aws:apigateway:{call.region}::/domainnames/{p[parameter]}"
 
 
+def _distribution(parameters: Mapping[str, Any], call: Call) -> str:
+    return f"arn:aws:cloudfront::{call.account_id}:distribution/{parameters['Id']}"
+
+
+def _update_distribution(call: Call) -> list[Request]:
+    """CloudFront verifies that the caller may read the web ACL, also when it stays the same."""
+    found = [_at("cloudfront:UpdateDistribution", _distribution)(call)]
+    web_acl = call.parameters["DistributionConfig"].get("WebACLId")
+    if web_acl:
+        found.append(_at("wafv2:GetWebACL", lambda *_: str(web_acl))(call))
+    return found
+
+
 def _classic(parameters: Mapping[str, Any], call: Call) -> str:
     return f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{parameters['LoadBalancerName']}"
 
@@ -93,6 +106,12 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("apigateway", "UpdateDomainName"): _at("apigateway:PATCH", _domain_name("domainName")),
     ("apigatewayv2", "GetDomainName"): _at("apigateway:GET", _domain_name("DomainName")),
     ("apigatewayv2", "UpdateDomainName"): _at("apigateway:PATCH", _domain_name("DomainName")),
+    ("cloudfront", "GetDistribution"): _at("cloudfront:GetDistribution", _distribution),
+    ("cloudfront", "GetVpcOrigin"): _at(
+        "cloudfront:GetVpcOrigin", lambda p, call: f"arn:aws:cloudfront::{call.account_id}:vpcorigin/{p['Id']}"
+    ),
+    ("cloudfront", "ListTagsForResource"): _at("cloudfront:ListTagsForResource", lambda p, _: str(p["Resource"])),
+    ("cloudfront", "UpdateDistribution"): _update_distribution,
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
     ("cloudtrail", "GetEventSelectors"): _trail("GetEventSelectors", "TrailName"),

@@ -102,6 +102,12 @@ class DistributionFix(Distribution):
         return tag_map(aws("cloudfront").list_tags_for_resource(Resource=state["arn"])["Tags"].get("Items", []))
 
     def changes(self, state: Mapping[str, Any]) -> Sequence[Change]:
+        try:
+            return self._changes(state)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Refused(f"the configuration of {self.resource_id} is not understood ({error!r})") from None
+
+    def _changes(self, state: Mapping[str, Any]) -> Sequence[Change]:
         config = state["config"]
         if not config["Enabled"]:
             return []  # it serves nothing

@@ -330,6 +330,8 @@ def test_all_reasons_are_told_at_once() -> None:
         ({"Origins": listing(origin("match-viewer", "TLSv1.2", "TLSv1.4"))}, "has the unknown TLS version TLSv1.4"),
         ({"CacheBehaviors": {"Quantity": 1}}, "says 1 items, and has 0"),
         ({"Origins": {"Quantity": 2, "Items": [origin()]}}, "says 2 items, and has 1"),
+        ({"DefaultCacheBehavior": {}}, "of E1PCIEXAMPLE01 is not understood .KeyError"),
+        ({"Origins": listing("api")}, "is not understood .AttributeError"),
     ],
 )
 def test_what_is_not_understood_is_refused(changes: dict[str, Any], message: str) -> None:

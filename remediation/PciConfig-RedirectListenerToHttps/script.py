@@ -105,8 +105,8 @@ class RedirectFix(OwnListener):
             weak = policy_fault(str(listener.get("SslPolicy")), self._minimum)
             if weak:
                 raise Refused(
-                    f"needs a human: this {protocol} listener has a weak policy ({weak}); choose a stronger SslPolicy: clients"
-                    " that only know older versions will be cut off"
+                    f"needs a human: this {protocol} listener has a weak policy ({weak}); PciConfig-SetListenerTlsPolicy sets a"
+                    " stronger one: clients that only know older versions will be cut off"
                 )
             return []
         if protocol == "QUIC":

@@ -23,7 +23,7 @@ from PCI_API_TLS_ONLY import (
     configured_policies,
     rest_api,
 )
-from pci_config.api_tls import POLICIES, RestApi
+from pci_config.api_tls import API_POLICIES, RestApi
 from pci_config.rule import (
     COMPLIANT,
     NON_COMPLIANT,
@@ -89,7 +89,7 @@ def account(apis: Sequence[RestApi] = (), **parameters: str) -> Sequence[Finding
 class RecordedDomainNameTest(unittest.TestCase):
     def test_each_policy_against_each_minimum(self) -> None:
         for minimum in ("1.2", "1.3"):
-            for policy, known in POLICIES.items():
+            for policy, known in API_POLICIES.items():
                 with self.subTest(policy=policy, minimum=minimum):
                     finding = judged(domain_name(policy), MinimumTlsVersion=minimum)
                     if known.minimum >= minimum:
@@ -154,7 +154,7 @@ class RestApiTest(unittest.TestCase):
 
     def test_each_policy_against_each_minimum(self) -> None:
         for minimum in ("1.2", "1.3"):
-            for policy, known in POLICIES.items():
+            for policy, known in API_POLICIES.items():
                 with self.subTest(policy=policy, minimum=minimum):
                     finding = self.only(api(policy), MinimumTlsVersion=minimum)
                     self.assertEqual(finding.compliance, COMPLIANT if known.minimum >= minimum else NON_COMPLIANT)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pci_config.classic_tls import NEGOTIATION_POLICY_TYPE, MalformedPolicyError, NegotiationPolicy, negotiation_fault
 from pci_config.rule import (
     Clients,
     Facts,
@@ -27,12 +28,11 @@ from pci_config.rule import (
     reading,
     required,
 )
-from pci_config.tls import CLASSIC_POLICIES, POLICIES, REFERENCE_POLICY, attribute_fault, policy_fault, redirect_fault
+from pci_config.tls import POLICIES, policy_fault, redirect_fault
 
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 CLASSIC_LOAD_BALANCER = "AWS::ElasticLoadBalancing::LoadBalancer"
-SSL_POLICY_TYPE = "SSLNegotiationPolicyType"
 SUFFIX = " [PCI 4.2.1]"
 
 
@@ -121,32 +121,6 @@ class ClassicListener:
             required(given, "listener.protocol", str).upper(),
             tuple(names),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class NegotiationPolicy:
-    """An SSL negotiation policy of a classic load balancer."""
-
-    reference: str
-    attributes: Mapping[str, bool]
-
-    @classmethod
-    def from_description(cls, name: str, description: Mapping[str, Any]) -> NegotiationPolicy:
-        """Raises RuleInputError unless every attribute says whether it is on: a silent one could be TLS 1.0."""
-        reference, attributes = "", dict[str, bool]()
-        for entry in description.get("policyAttributeDescriptions") or []:
-            attribute, value = (
-                (entry.get("attributeName"), entry.get("attributeValue")) if isinstance(entry, Mapping) else ("", "")
-            )
-            if attribute == REFERENCE_POLICY and isinstance(value, str):
-                reference = value
-            elif isinstance(attribute, str) and attribute and value in ("true", "false"):
-                attributes[attribute] = attributes.get(attribute, False) or value == "true"
-            else:
-                raise RuleInputError(
-                    f"LoadBalancerPolicies: {name}: attribute {attribute!r} is {value!r}, expected true or false"
-                )
-        return cls(reference, attributes)
 
 
 class PciListenerTlsOnly(PciRule):
@@ -263,20 +237,21 @@ def negotiation_policies(listener: ClassicListener, item: Item) -> list[tuple[st
         if isinstance(entry, Mapping) and isinstance(entry.get("policyName"), str)
     }
     missing = [name for name in listener.policy_names if name not in described]
-    found = [name for name in listener.policy_names if described.get(name, {}).get("policyTypeName") == SSL_POLICY_TYPE]
+    found = [name for name in listener.policy_names if described.get(name, {}).get("policyTypeName") == NEGOTIATION_POLICY_TYPE]
     if missing or not found:
         what = f"policy {missing[0]}" if missing else "an SSL negotiation policy of it"
         raise RuleInputError(f"port {listener.port}: supplementaryConfiguration.LoadBalancerPolicies does not describe {what}")
-    return [(name, NegotiationPolicy.from_description(name, described[name])) for name in found]
+    return [(name, negotiation_policy(name, described[name])) for name in found]
 
 
-def negotiation_fault(name: str, policy: NegotiationPolicy, minimum: str) -> str | None:
-    """A predefined policy is judged by the table, and by its attributes too where they are recorded with it."""
-    fault = policy_fault(policy.reference, minimum, CLASSIC_POLICIES) if policy.reference else None
-    if fault is None and (not policy.reference or any(a.startswith("Protocol-") for a in policy.attributes)):
-        fault = attribute_fault(policy.attributes, minimum)
-        fault = f"policy {name} {fault}" if fault else None
-    return fault
+def negotiation_policy(name: str, description: Mapping[str, Any]) -> NegotiationPolicy:
+    entries = [each if isinstance(each, Mapping) else {} for each in description.get("policyAttributeDescriptions") or []]
+    try:
+        return NegotiationPolicy.of_attributes(
+            name, ((each.get("attributeName"), each.get("attributeValue")) for each in entries)
+        )
+    except MalformedPolicyError as error:
+        raise RuleInputError(f"LoadBalancerPolicies: {error}") from None
 
 
 lambda_handler = PciListenerTlsOnly.as_lambda_handler()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pci_config.catalogue import Catalogue, CatalogueError, ManagedRule, RuleEntry
+from pci_config.catalogue import Catalogue, CatalogueError, Fix, ManagedRule, Remediation, RuleEntry
 from pci_config.documents import yaml_text
 from pci_config.exceptions import ExceptionRegister
 from pci_config.pack_limits import MAX_DESCRIPTION_CHARACTERS, uses
@@ -54,8 +54,10 @@ def build_pack(
     for managed_rule in managed:
         template["Resources"][_logical_id(managed_rule.config_rule_name)] = _managed_rule(managed_rule, rdk_json)
     for entry in rules:
+        for fix in entry.further_remediations:  # no part of the pack, and checked as if they were
+            fix_parameters(entry, fix, rdk_json, documents)
         if entry.remediation:
-            _add_remediation(template, entry, rdk_json, documents)
+            _add_remediation(template, entry, entry.remediation, rdk_json, documents)
     text = HEADER + yaml_text(template, compact=True)
     _check_limits(template, text, region_scope)
     return text
@@ -132,17 +134,17 @@ def _managed_rule(rule: ManagedRule, rdk_json: RdkJson) -> dict[str, Any]:
     return {"Type": "AWS::Config::ConfigRule", "Properties": properties}
 
 
-def _add_remediation(
-    template: dict[str, Any], entry: RuleEntry, rdk_json: RdkJson, documents: Mapping[str, Mapping[str, Any]]
-) -> None:
-    remediation = entry.remediation
-    assert remediation is not None  # noqa: S101 - the caller asked
-    if remediation.document not in documents:
-        raise CatalogueError(f"{entry.id}: there is no remediation document {remediation.document}")
-    declared = documents[remediation.document]["parameters"]
+def fix_parameters(entry: RuleEntry, fix: Fix, rdk_json: RdkJson, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Everything that a document gets, in RemediationConfiguration form; the rule's own parameters are the pack's.
+
+    Raises CatalogueError when there is no such document, or when it lacks a parameter or does not know one.
+    """
+    if fix.document not in documents:
+        raise CatalogueError(f"{entry.id}: there is no remediation document {fix.document}")
+    declared = documents[fix.document]["parameters"]
     parameters: dict[str, Any] = {
-        "AutomationAssumeRole": _static(role_arn(rdk_json, remediation.document)),
-        **{name: _filled(value, rdk_json) for name, value in remediation.parameters.items()},
+        "AutomationAssumeRole": _static(role_arn(rdk_json, fix.document)),
+        **{name: _filled(value, rdk_json) for name, value in fix.parameters.items()},
     }
     if "EvidenceBucket" in declared:
         parameters["EvidenceBucket"] = _static(rdk_json.evidence_bucket or NOTHING)
@@ -155,8 +157,19 @@ def _add_remediation(
     missing = sorted(name for name, spec in declared.items() if "default" not in spec and name not in parameters)
     if unknown or missing:
         raise CatalogueError(
-            f"{entry.id}: parameters of {remediation.document}: unknown {unknown or 'none'}, not given {missing or 'none'}"
+            f"{entry.id}: parameters of {fix.document}: unknown {unknown or 'none'}, not given {missing or 'none'}"
         )
+    return parameters
+
+
+def _add_remediation(
+    template: dict[str, Any],
+    entry: RuleEntry,
+    remediation: Remediation,
+    rdk_json: RdkJson,
+    documents: Mapping[str, Mapping[str, Any]],
+) -> None:
+    parameters = fix_parameters(entry, remediation, rdk_json, documents)
     template["Resources"][_logical_id(entry.id) + "Remediation"] = {
         "Type": "AWS::Config::RemediationConfiguration",
         "DependsOn": _logical_id(entry.id),

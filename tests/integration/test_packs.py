@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,8 @@ import pytest
 import yaml
 
 from pci_config import build
-from pci_config.catalogue import Catalogue, CatalogueError, project_root
-from pci_config.pack import build_pack
+from pci_config.catalogue import Catalogue, CatalogueError, Fix, project_root
+from pci_config.pack import build_pack, fix_parameters
 from pci_config.pack_limits import (
     MAX_INPUT_CHARACTERS,
     MAX_RULE_NAME_CHARACTERS,
@@ -240,6 +241,28 @@ def test_bad_rule_parameters_stop_the_build(
     monkeypatch.setitem(rdk_json.rule_parameters, "PCI_LISTENER_TLS_ONLY", parameters)
     with pytest.raises(ParameterError, match=message):
         build_pack(catalogue, rdk_json, "regional", {})
+
+
+def test_a_further_fix_is_checked_and_no_part_of_the_pack(catalogue: Catalogue, rdk_json: RdkJson) -> None:
+    documents = build.generate(ROOT, catalogue, rdk_json).documents
+    rule = catalogue.rules["PCI_TRAIL_DELIVERED"]
+
+    def with_further(fix: Fix) -> Catalogue:
+        entry = dataclasses.replace(rule, further_remediations=(fix,))
+        return dataclasses.replace(catalogue, rules={**catalogue.rules, rule.id: entry})
+
+    given = {"ResourceId": {"ResourceValue": {"Value": "RESOURCE_ID"}}}
+    fix = Fix("PciConfig-SetPasswordPolicy", given)
+    before = build_pack(catalogue, rdk_json, "global", documents)
+    assert build_pack(with_further(fix), rdk_json, "global", documents) == before
+    static = fix_parameters(catalogue.rules["PCI_PASSWORD_POLICY"], fix, rdk_json, documents)
+    assert static["MinimumPasswordLength"] == {"StaticValue": {"Values": [{"Ref": "PasswordPolicyMinimumPasswordLength"}]}}
+    for wrong, message in (
+        (Fix("PciConfig-Nothing", given), "there is no remediation document PciConfig-Nothing"),
+        (Fix(fix.document, {"Resource": given["ResourceId"]}), r"unknown \['Resource'\], not given \['ResourceId'\]"),
+    ):
+        with pytest.raises(CatalogueError, match=f"PCI_TRAIL_DELIVERED: .*{message}"):
+            build_pack(with_further(wrong), rdk_json, "global", documents)
 
 
 def test_a_remediation_without_document_stops_the_build(catalogue: Catalogue, rdk_json: RdkJson) -> None:

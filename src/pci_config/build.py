@@ -21,6 +21,8 @@ from pci_config.org_templates import member_global, member_regional
 from pci_config.pack import build_pack
 from pci_config.pages import site
 from pci_config.pages.compared import compared_pages
+from pci_config.pages.document import FOLDER as DOCUMENT_PAGES
+from pci_config.pages.document import document_pages
 from pci_config.pages.stacks import stacks_page
 from pci_config.rdk_json import RdkJson
 
@@ -63,6 +65,7 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         Path("org_setup/README.md"): stacks_page(templates),
         Path("docs/schemas/rdk.schema.json"): json.dumps(settings_file.json_schema(), indent=2) + "\n",
         **site.pages(catalogue, rdk_json, packs),
+        **document_pages(catalogue, folder, documents, rdk_json.evidence_bucket),
         **compared_pages(root),
     }
     return Artefacts(checked_in, {Path(f"build/documents/{name}.yaml"): text for name, text in texts.items()}, documents)
@@ -75,8 +78,8 @@ def drift(root: Path, artefacts: Artefacts) -> list[Path]:
         for path, text in artefacts.checked_in.items()
         if not (root / path).is_file() or (root / path).read_text("utf-8") != text
     ]
-    there = [*site.stale(root, artefacts.checked_in), *(path.relative_to(root) for path in sorted(root.glob(PATTERN)))]
-    return differing + [path for path in there if path not in artefacts.checked_in]
+    there = [path.relative_to(root) for pattern in (PATTERN, f"{DOCUMENT_PAGES}/*.md") for path in sorted(root.glob(pattern))]
+    return differing + site.stale(root, artefacts.checked_in) + [path for path in there if path not in artefacts.checked_in]
 
 
 def write(

@@ -24,7 +24,7 @@ from pci_config.load_balancer_logs import (
     log_fault,
     region_fault,
 )
-from pci_config.runbook import Change, Refused, aws, boolean, carry_out
+from pci_config.runbook import Change, Refused, aws, boolean, carry_out, require_own
 from pci_config.settings import Settings
 from pci_config.tags import tag_map
 
@@ -44,7 +44,8 @@ class LogFix:
         self._classic = not self.resource_id.startswith("arn:")
         self._check_destination()
         if not self._classic:
-            self._check_resource(str(event["AccountId"]))
+            require_own(event, self.resource_id)
+            self._check_kind()
 
     def _check_destination(self) -> None:
         if not self._settings.archive_buckets:
@@ -55,9 +56,7 @@ class LogFix:
         if elsewhere:
             raise Refused(elsewhere)
 
-    def _check_resource(self, account_id: str) -> None:
-        if self.resource_id.split(":")[3:5] != [self._region, account_id]:
-            raise Refused(f"{self.resource_id} is not in {account_id} and {self._region}")
+    def _check_kind(self) -> None:
         if ":loadbalancer/gwy/" in self.resource_id:
             raise Refused(NO_LOGS_OF_GATEWAYS)
         if ":loadbalancer/app/" not in self.resource_id and ":loadbalancer/net/" not in self.resource_id:

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pci_config.runbook import Change, Refused, aws, carry_out
+from pci_config.runbook import Change, Refused, aws, carry_out, require_own
 from pci_config.tags import tag_map
 from pci_config.tls import policy_fault, redirect_fault
 
@@ -21,9 +21,8 @@ class RedirectFix:
         self._changed_rules: set[str] = set()
         if self._minimum not in ("1.2", "1.3"):
             raise Refused(f"MinimumTlsVersion is {self._minimum!r}; expected 1.2 or 1.3")
-        arn = self.resource_id.startswith("arn:")
-        if arn and self.resource_id.split(":")[3:5] != [event["Region"], event["AccountId"]]:
-            raise Refused(f"{self.resource_id} is not a listener of {event['AccountId']} in {event['Region']}")
+        if self.resource_id.startswith("arn:"):
+            require_own(event, self.resource_id)
 
     def read(self) -> dict[str, Any] | None:
         if not self.resource_id.startswith("arn:"):

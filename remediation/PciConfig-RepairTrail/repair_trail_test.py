@@ -23,7 +23,7 @@ script = load_script(DOCUMENT)
 NAME, BUCKET, ELSEWHERE, OTHER = "organization-trail", "card-issuer-log-archive-trail-eu-west-1", "team-logs", "210987654321"
 ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{NAME}"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-4333-8444-555555555555"
-GROUP, ROLE = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail:*", f"arn:aws:iam::{ACCOUNT}:role/trail-to-logs"
+GROUP, ROLE = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail:*", f"arn:aws:iam::{ACCOUNT}:role/pci-config-trail-to-logs"
 GIVEN = {"KmsKeyArn": KEY, "CloudWatchLogsLogGroupArn": GROUP, "CloudWatchLogsRoleArn": ROLE, "ArchiveBucket": BUCKET}
 GOOD: dict[str, Any] = {
     "S3BucketName": BUCKET,
@@ -306,6 +306,41 @@ def test_log_group_and_role_are_the_accounts_own(parameter: str) -> None:
     with pytest.raises(Refused, match=f"is not in {ACCOUNT}"):
         run({**parameters, parameter: parameters[parameter].replace(ACCOUNT, OTHER)})
     assert "CloudWatchLogsRoleArn" not in state()
+
+
+@pytest.mark.parametrize("name", ["Administrator", "trail-to-logs", "path/pci-config-trail-to-logs", "pci-config-trai-"])
+def test_no_other_role_than_those_for_trails_is_passed(name: str) -> None:
+    parameters = make(**NO_ALERTS)
+    with pytest.raises(Refused, match="roles named pci-config-trail-… only"):
+        run({**parameters, "CloudWatchLogsRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{name}"})
+    assert "CloudWatchLogsRoleArn" not in state()
+
+
+def test_an_arn_without_account_or_region_is_not_taken_for_the_own_one() -> None:
+    parameters = make(**NO_ALERTS)
+    for name, odd in (
+        ("CloudWatchLogsLogGroupArn", REGION),
+        ("CloudWatchLogsLogGroupArn", ACCOUNT),
+        ("CloudWatchLogsRoleArn", ACCOUNT),
+    ):
+        with pytest.raises(Refused, match=f"is not in {ACCOUNT} and {REGION}"):
+            run({**parameters, name: parameters[name].replace(odd, "")})
+    assert "CloudWatchLogsRoleArn" not in state()
+
+
+def test_a_restore_that_stops_the_trail_says_so_loudly() -> None:
+    parameters = make(logging=False)
+    result = run(parameters)
+    for dry_run in ("true", "false"):
+        message = restored(result, DryRun=dry_run)["Message"]
+        assert "WARNING, FROM THEN ON THIS TRAIL RECORDS NOTHING" in message
+    assert state()["logging"] is False
+
+
+def test_a_restore_of_a_trail_that_was_logging_leaves_it_logging() -> None:
+    result = run(make(EnableLogFileValidation=False))
+    assert "RECORDS NOTHING" not in restored(result)["Message"]
+    assert state()["logging"] is True
 
 
 def test_the_trail_of_the_organization_is_changed_in_its_own_account() -> None:

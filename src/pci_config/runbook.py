@@ -29,6 +29,9 @@ SWITCH_PARAMETER = "/pci-config/remediation"  # Parameter Store: `on`, or anythi
 SWITCH_ON = "on"
 CLOUDFORMATION_TAG = "aws:cloudformation:stack-name"
 AWS_ERRORS = (BotoCoreError, ClientError)
+# Service Authorization Reference: services whose ARNs leave a part empty (buckets both, REST APIs the account)
+WITHOUT_REGION = ("cloudfront", "iam", "s3")
+WITHOUT_ACCOUNT = ("apigateway", "s3")
 TOOL_TAGS = ("managedby", "createdby", "provisionedby", "provisioner", "iac")  # without separators, in lower case
 TOOLS = ("terraform", "opentofu", "pulumi", "cloudformation", "cdk", "crossplane", "ansible")
 
@@ -104,11 +107,15 @@ def integer(event: Mapping[str, Any], name: str) -> int:
 
 
 def require_own(event: Mapping[str, Any], arn: str) -> None:
-    """Raises Refused when the ARN names another account or Region than the execution's; what it leaves open is no matter."""
+    """Raises Refused when the ARN names another account or Region than the execution's, or leaves one open that its service
+    has."""
     parts = arn.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn":
+    if len(parts) != 6 or parts[0] != "arn" or not parts[2] or not parts[5]:
         raise Refused(f"{arn} is no ARN")
-    if parts[3] not in ("", event["Region"]) or parts[4] not in ("", event["AccountId"]):
+    _, _, service, region, account, _ = parts
+    own_region = region == event["Region"] or (region == "" and service in WITHOUT_REGION)
+    own_account = account == event["AccountId"] or (account == "" and service in WITHOUT_ACCOUNT)
+    if not (own_region and own_account):
         raise Refused(f"{arn} is not in {event['AccountId']} and {event['Region']}")
 
 

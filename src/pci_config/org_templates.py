@@ -12,7 +12,7 @@ from typing import Any
 
 from pci_config.catalogue import Catalogue
 from pci_config.documents import yaml_text
-from pci_config.pack import FUNCTION_NAME
+from pci_config.pack import FUNCTION_NAME, effective_parameters
 from pci_config.rdk_json import RdkJson
 from pci_config.runbook import SWITCH_ON, SWITCH_PARAMETER
 
@@ -21,13 +21,17 @@ RUNTIME = "python3.13"
 FUNCTION_ROLE = "pci-config-rules"
 MANAGED_TAGS = ({"Key": "pci-config", "Value": "managed"},)
 # Calls of the evaluator itself; every other action comes from the rules' lookups.
-EVALUATOR_ACTIONS = (
-    "config:PutEvaluations",
-    "config:GetComplianceDetailsByConfigRule",
+REPORTING_ACTIONS = (
+    "config:PutEvaluations",  # the result token ties it to one rule and event
     "config:GetResourceConfigHistory",
     "config:ListDiscoveredResources",
     "config:BatchGetResourceConfig",
 )
+RESULTS_ACTION = "config:GetComplianceDetailsByConfigRule"
+LOG_GROUP = f"arn:${{AWS::Partition}}:logs:*:${{AWS::AccountId}}:log-group:/aws/lambda/{FUNCTION_NAME}"
+# It reads data, not configuration: the table of one rule only.
+READ_RECORDS, RECORDS_RULE = "dynamodb:Query", "PCI_PRODUCTION_ACCESS_TIMEBOXED"
+TABLES = "arn:${AWS::Partition}:dynamodb:*:${AWS::AccountId}:table"
 
 
 def member_global(catalogue: Catalogue, rdk_json: RdkJson, policies: Mapping[str, Mapping[str, Any]]) -> str:
@@ -49,7 +53,7 @@ def member_global(catalogue: Catalogue, rdk_json: RdkJson, policies: Mapping[str
                     "RoleName": FUNCTION_ROLE,
                     "Description": "Reads this account's configuration for the PCI DSS rules and reports to AWS Config",
                     "AssumeRolePolicyDocument": _trust("lambda.amazonaws.com"),
-                    "Policies": [{"PolicyName": "rules", "PolicyDocument": function_policy(catalogue)}],
+                    "Policies": [{"PolicyName": "rules", "PolicyDocument": function_policy(catalogue, rdk_json)}],
                     "Tags": _tags(),
                 },
             },
@@ -59,37 +63,25 @@ def member_global(catalogue: Catalogue, rdk_json: RdkJson, policies: Mapping[str
     return HEADER + yaml_text(template)
 
 
-def function_policy(catalogue: Catalogue) -> dict[str, Any]:
+def function_policy(catalogue: Catalogue, rdk_json: RdkJson) -> dict[str, Any]:
     """The function's policy: exactly what the rules' lookups declare, and what the evaluator itself calls."""
     lookups = {lookup for entry in catalogue.rules.values() for lookup in entry.rule_class.lookups}
-    reads = sorted({action for lookup in lookups for action in lookup.actions})
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                # none of these actions supports resource-level permissions, or the rules judge every resource of the type
-                "Sid": "ReadWhatTheRulesJudge",
-                "Effect": "Allow",
-                "Action": reads,
-                "Resource": "*",
-            },
-            {
-                # PutEvaluations knows no resource; the result token ties it to one rule and event
-                "Sid": "ReportToConfig",
-                "Effect": "Allow",
-                "Action": list(EVALUATOR_ACTIONS),
-                "Resource": "*",
-            },
-            {
-                "Sid": "WriteOwnLog",
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": {
-                    "Fn::Sub": f"arn:${{AWS::Partition}}:logs:*:${{AWS::AccountId}}:log-group:/aws/lambda/{FUNCTION_NAME}:*"
-                },
-            },
-        ],
-    }
+    reads = sorted({action for lookup in lookups for action in lookup.actions} - {READ_RECORDS})
+    statements = [
+        # none of these actions supports resource-level permissions, or the rules judge every resource of the type
+        _allow("RulesJudgeEveryResource", reads, "*"),
+        _allow("ReportingHasNoResourceLevel", list(REPORTING_ACTIONS), "*"),
+        _allow("ReadOwnResults", RESULTS_ACTION, "arn:${AWS::Partition}:config:*:${AWS::AccountId}:config-rule/*"),
+        _allow("WriteOwnLog", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{LOG_GROUP}:*"),
+    ]
+    if RECORDS_RULE in catalogue.rules:
+        table = effective_parameters(catalogue.rules[RECORDS_RULE], rdk_json)["RecordTable"]
+        statements.insert(1, _allow("ReadAccessRecords", READ_RECORDS, f"{TABLES}/{table}"))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(sid: str, actions: Any, resource: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": _substituted(resource)}
 
 
 def member_regional() -> str:

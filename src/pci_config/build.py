@@ -25,6 +25,7 @@ from pci_config.pages.document import FOLDER as DOCUMENT_PAGES
 from pci_config.pages.document import document_pages
 from pci_config.pages.stacks import stacks_page
 from pci_config.rdk_json import RdkJson
+from pci_config.service_control import control_files
 
 BUNDLE = Path("build/lambda/pci-config-rules.zip")
 NO_EXCEPTIONS = ExceptionRegister()
@@ -63,6 +64,7 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         **templates,
         ASSIGNMENT: assignment_text(assignment),
         Path("org_setup/README.md"): stacks_page(templates),
+        **control_files(rdk_json),
         Path("docs/schemas/rdk.schema.json"): json.dumps(settings_file.json_schema(), indent=2) + "\n",
         **site.pages(catalogue, rdk_json, packs),
         **document_pages(catalogue, folder, documents, rdk_json.evidence_bucket),

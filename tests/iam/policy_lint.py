@@ -168,7 +168,7 @@ def _action(action: str, level: str, _: bool) -> Iterator[str]:
 def _resource(
     resource: str, actions: list[str], sid: str, condition: Mapping[str, Any], known: Mapping[str, tuple[str, bool]]
 ) -> Iterator[str]:
-    changing = [action for action in actions if known[action.lower()][0] not in READING]
+    changing = [action for action in actions if not set(known[action.lower()][0].split(", ")) <= READING]
     if resource == "*":
         if EVERY_RESOURCE in sid:
             yield from (f"{action} changes things and is not for every resource" for action in changing)

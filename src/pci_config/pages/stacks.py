@@ -17,7 +17,10 @@ ORDER = """\
 every `member_documents_N` in every Region, in any order among themselves. The conformance packs come last: a pack fails in an
 account that has no function yet, and a fix cannot start without its document. To StackSets of service-managed permissions
 `AutoDeployment` with `DependsOn` says the same for accounts that join later. StackSets never deploy to the management account:
-it gets the same templates as stacks of its own, or is excluded from the packs."""
+it gets the same templates as stacks of its own, or is excluded from the packs.
+
+When all of it is there, [service_control_policy](service_control_policy/README.md) keeps the accounts' administrators from
+it."""
 LIMITS = f"""\
 A template of up to {MAX_REQUEST_BYTES:,} bytes goes in the request; a larger one (to {MAX_TEMPLATE_BYTES:,} bytes) from a
 bucket, as `TemplateURL`. No macros, no nested stacks: StackSets of service-managed permissions take neither.

@@ -23,7 +23,7 @@ script = load_script(DOCUMENT)
 NAME, BUCKET, ELSEWHERE, OTHER = "organization-trail", "card-issuer-log-archive-trail-eu-west-1", "team-logs", "210987654321"
 ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{NAME}"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-4333-8444-555555555555"
-GROUP, ROLE = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail:*", f"arn:aws:iam::{ACCOUNT}:role/trail-to-logs"
+GROUP, ROLE = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail:*", f"arn:aws:iam::{ACCOUNT}:role/pci-config-trail-to-logs"
 GIVEN = {"KmsKeyArn": KEY, "CloudWatchLogsLogGroupArn": GROUP, "CloudWatchLogsRoleArn": ROLE, "ArchiveBucket": BUCKET}
 GOOD: dict[str, Any] = {
     "S3BucketName": BUCKET,

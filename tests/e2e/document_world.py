@@ -6,6 +6,7 @@ Automation would give it, and every AWS call can be answered with a fault below 
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import sys
@@ -22,8 +23,10 @@ import botocore.endpoint
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
-from moto.moto_api._internal import mock_random, moto_api_backend
+from moto.core.base_backend import BackendDict
+from moto.moto_api._internal import moto_api_backend
 from moto.s3.models import s3_backends
+from moto.ssm.models import ParameterDict
 from test_built_documents import DOCUMENTS, RESTORES, violations_of
 
 from fix_testing import ACCOUNT, EVIDENCE, REGION, prepare_account
@@ -153,11 +156,44 @@ def arrangements(name: str) -> Mapping[str, Callable[[], dict[str, str]]]:
 
 
 def arranged(name: str, violation: str) -> dict[str, str]:
-    """A new account with this violation alone; the same ids each time. The document's parameters."""
+    """A new account with this violation alone. The document's parameters."""
     moto_api_backend.reset()
-    mock_random.seed(20_26)
     prepare_account()
     return arrangements(name)[violation]()
+
+
+def snapshot() -> Callable[[], None]:
+    """A function that makes moto's accounts again what they are now: a copy takes less time than arranging anew."""
+    kept = {backend: copy.deepcopy(backend.__dict__, _themselves()) for backend in _backends()}
+
+    def back() -> None:
+        for backend in _backends():
+            if backend in kept:
+                backend.__dict__ = copy.deepcopy(kept[backend], _themselves())
+            else:
+                backend.reset()
+
+    return back
+
+
+def _backends() -> list[Any]:
+    return [backend for each in BackendDict._instances for regions in each.values() for backend in regions.values()]
+
+
+def _themselves() -> dict[int, Any]:
+    """What stands for itself in a copy."""
+    return {id(backend): backend for backend in _backends()}
+
+
+def _copied_parameters(self: Any, memo: Any) -> Any:
+    """moto's dictionary of SSM parameters cannot be made without its account and Region, as copying tries to."""
+    made = ParameterDict(self.account_id, self.region_name)
+    for name, versions in self.items():
+        made[name] = copy.deepcopy(versions, memo)
+    return made
+
+
+ParameterDict.__deepcopy__ = _copied_parameters
 
 
 def of_restore(name: str, parameters: Mapping[str, str], fix: Run) -> dict[str, str]:
@@ -223,6 +259,7 @@ def quick_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients are made once and waiting takes no time: they hold no state, and making them takes longer than all else."""
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     monkeypatch.setattr(boto3, "client", _client)
+    monkeypatch.setattr("botocore.useragent.UserAgentString.to_string", lambda self: "test")
 
 
 _clients: dict[str, Any] = {}

@@ -6,13 +6,12 @@ of the state after or an error and an event that tell of the failure. A run that
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from document_world import Fault, Made, Run, Script, arranged, evidence, of_restore, quick_clients, script
+from document_world import Fault, Run, arranged, evidence, of_restore, quick_clients, script, snapshot
 from moto import mock_aws
 from test_built_documents import CASES, RESTORES
 
@@ -40,34 +39,34 @@ class World:
     restoring: bool
 
     def __post_init__(self) -> None:
-        self.script: Script = script(RESTORES[self.name] if self.restoring else self.name)
-        self.arrange()
+        self.parameters = arranged(self.name, self.violation)
+        self.script = script(self.name)
+        if self.restoring:
+            fix = self.script.run(self.parameters)
+            assert fix.outcome == "changed", fix.message
+            self.parameters = of_restore(self.name, self.parameters, fix)
+            self.script = script(RESTORES[self.name])
+        self.live = self.script.watch(self.parameters)
         self.before = self.live()
+        self._back = snapshot()
         self.clean = self.script.run(self.parameters)
         assert self.clean.outcome == "changed", self.clean.message
         self.after = self.live()
         assert self.after != self.before
-        self.arrange()
-        assert self.live() == self.before, "the violation is arranged the same way each time"
+        self._back()
+        assert self.live() == self.before
         made = self.script.name, tuple(call.operation for call in self.clean.calls)
         self.calls_are_new = made not in _failed_one_by_one
         _failed_one_by_one.add(made)
 
-    def arrange(self) -> None:
-        self.parameters = arranged(self.name, self.violation)
-        if self.restoring:
-            fix = script(self.name).run(self.parameters)
-            assert fix.outcome == "changed", fix.message
-            self.parameters = of_restore(self.name, self.parameters, fix)
-        self.live = self.script.watch(self.parameters)
-
     def run(self, fault: Fault) -> Run:
-        """Run with the fault, hold it to the rule, and arrange anew when the run changed something."""
+        """Run with the fault, hold it to the rule, and go back when the run changed something."""
         run = self.script.run(self.parameters, fault)
-        now = self.live()
+        tried = any(call.changing for call in run.calls)
+        now = self.live() if tried else self.before
         self._hold(run, now)
         if run.changes() or now != self.before:
-            self.arrange()
+            self._back()
         return run
 
     def _hold(self, run: Run, now: Any) -> None:

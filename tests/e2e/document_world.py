@@ -10,11 +10,11 @@ import copy
 import functools
 import json
 import sys
-import types
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -27,7 +27,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import moto_api_backend
 from moto.s3.models import s3_backends
 from moto.ssm.models import ParameterDict
-from test_built_documents import DOCUMENTS, RESTORES, violations_of
+from test_built_documents import DOCUMENTS, RESTORES, module_of_tests
 
 from fix_testing import ACCOUNT, EVIDENCE, REGION, prepare_account
 from pci_config.sandbox.automation_document import Document
@@ -92,7 +92,7 @@ class Script:
         self._document = Document.parse(DOCUMENTS[name])
         (step,) = self._document.steps.values()
         self._inputs = step["inputs"]
-        self.module = types.ModuleType("script_" + name.replace("-", "_"))
+        self.module = ModuleType("script_" + name.replace("-", "_"))
         sys.modules[self.module.__name__] = self.module  # dataclasses look their module up
         exec(compile(self._inputs["Script"], name, "exec"), self.module.__dict__)  # noqa: S102 - as Automation does
         course = "put_back" if name in RESTORES.values() else "carry_out"
@@ -151,15 +151,16 @@ def script(name: str) -> Script:
 
 
 @functools.cache
-def arrangements(name: str) -> Mapping[str, Callable[[], dict[str, str]]]:
-    return violations_of(name)
+def own_tests(name: str) -> ModuleType:
+    """The module of the document's own tests."""
+    return module_of_tests(name)
 
 
 def arranged(name: str, violation: str) -> dict[str, str]:
     """A new account with this violation alone. The document's parameters."""
     moto_api_backend.reset()
     prepare_account()
-    return arrangements(name)[violation]()
+    return dict(own_tests(name).VIOLATIONS[violation]())
 
 
 def snapshot() -> Callable[[], None]:

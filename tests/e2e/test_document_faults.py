@@ -123,3 +123,16 @@ def test_a_failing_call_leaves_nothing_half_and_silent(name: str, violation: str
             )
         if call.changing:
             world.run(lambda at, attempt, operation, p=position: "lost" if at == p and attempt == 1 else "")
+
+
+@pytest.mark.parametrize(("silenced", "lost"), [("_keep_evidence", "evidence"), ("_announce", ""), ("_what_is_missing", "")])
+def test_a_course_that_keeps_silent_is_caught(silenced: str, lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two changes the second is denied."""
+    world = World("PciConfig-RedirectListenerToHttps", "default and rules forward", False)
+    monkeypatch.setattr(world.script.module, silenced, lambda *_: lost)
+
+    def denied(at: int, attempt: int, operation: str) -> str:
+        return "denied" if operation == "ModifyRule" else ""
+
+    with pytest.raises(AssertionError):
+        world.run(denied)

@@ -36,7 +36,8 @@ from pci_config.sandbox.automation_values import started_parameters, substituted
 READING = ("Get", "Describe", "List", "Head", "BatchGet")
 THROTTLED = {"ec2": "RequestLimitExceeded", "rest-xml": "SlowDown", "query": "Throttling"}  # by protocol
 DENIED = {"ec2": "UnauthorizedOperation", "rest-xml": "AccessDenied", "query": "AccessDenied"}
-# position of the call, attempt, operation: "", or "throttled" (that attempt), "denied", or "lost" (done, but not answered)
+# position of the call, attempt, operation: "", or "throttled" (that attempt), "denied", "lost" (done, but not answered) or
+# "ignored" (answered, but not done)
 Fault = Callable[[int, int, str], str]
 
 
@@ -231,6 +232,8 @@ def faulty(calls: list[Made], fault: Fault) -> Iterator[None]:
         kind = fault(len(calls) - 1, made.attempts, made.operation)
         if kind in ("throttled", "denied"):
             return _refusal(kind, model), None
+        if kind == "ignored":
+            return (_response(200), {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}}}), None
         answer = send(endpoint, request, model, context)
         if kind == "lost":
             (response, _), _ = answer
@@ -249,10 +252,14 @@ def _refusal(kind: str, model: Any) -> tuple[AWSResponse, dict[str, Any]]:
     protocol = model.service_model.metadata["protocol"]
     codes, usual = (THROTTLED, "ThrottlingException") if kind == "throttled" else (DENIED, "AccessDeniedException")
     status = 400 if kind == "throttled" else 403
+    error = {"Code": codes.get(protocol, usual), "Message": f"{model.name} is {kind}"}
+    return _response(status), {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}}}
+
+
+def _response(status: int) -> AWSResponse:
     response = AWSResponse("https://aws.example", status, {}, None)
     response._content = b""
-    error = {"Code": codes.get(protocol, usual), "Message": f"{model.name} is {kind}"}
-    return response, {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}}}
+    return response
 
 
 @pytest.fixture

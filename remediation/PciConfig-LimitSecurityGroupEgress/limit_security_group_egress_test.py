@@ -229,7 +229,7 @@ def test_a_group_deleted_in_between() -> None:
     group_id, _ = two_wrong_entries()
     with meanwhile(RevokeSecurityGroupEgress=lambda: ec2().delete_security_group(GroupId=group_id)):
         report = run(group_id)
-    assert (report["Outcome"], "was deleted meanwhile" in report["Message"]) == ("gone", True)
+    assert (report["Outcome"], "is gone meanwhile" in report["Message"]) == ("gone", True)
 
 
 @pytest.mark.parametrize("tag", [("aws:cloudformation:stack-name", "shop"), ("ManagedBy", "Terraform")])

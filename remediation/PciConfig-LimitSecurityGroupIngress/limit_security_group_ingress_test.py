@@ -288,7 +288,7 @@ def test_two_runs_at_once_and_a_group_deleted_in_between() -> None:
     ec2().authorize_security_group_ingress(GroupId=group_id, IpPermissions=[SSH])
     with meanwhile(RevokeSecurityGroupIngress=lambda: ec2().delete_security_group(GroupId=group_id)):
         report = run(group_id)
-    assert (report["Outcome"], "was deleted meanwhile" in report["Message"]) == ("gone", True)
+    assert (report["Outcome"], "is gone meanwhile" in report["Message"]) == ("gone", True)
 
 
 def test_two_restores_at_once() -> None:

@@ -72,6 +72,7 @@ Peer = Annotated[
 ]
 TierName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^PCI(_[A-Z0-9]+)+$")]
+DocumentValue = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ManagedRuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+(_[A-Z0-9]+)*$")]
 
 
@@ -110,10 +111,43 @@ class LogArchiveModel(_Strict):
     )
 
 
+class RuleRemediationModel(_Strict):
+    """How the fix of one rule is started. `pci_config.automatic` checks it against the rule itself."""
+
+    mode: Literal["manual", "automatic"] = Field(
+        alias="Mode", default="manual", description="automatic: AWS Config starts the document by itself, and not as a dry run."
+    )
+    maximum_automatic_attempts: Annotated[int, Field(strict=True, ge=1, le=3)] | None = Field(
+        alias="MaximumAutomaticAttempts",
+        default=None,
+        description="After so many automatic attempts on a resource within RetryAttemptSeconds AWS Config gives up.",
+    )
+    retry_attempt_seconds: Annotated[int, Field(strict=True, ge=3600, le=2_678_000)] | None = Field(
+        alias="RetryAttemptSeconds",
+        default=None,
+        description="An hour at least: attempts on a resource that something else changes back would not add up in less.",
+    )
+    parameters: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,50}$")], DocumentValue] = Field(
+        alias="Parameters", default={}, description="Parameters of the document, in place of those in the rule's folder."
+    )
+    approver: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        alias="Approver", default=None, description="Who approves a run of this rule's fix; a plan says so."
+    )
+    understood: RuleId | None = Field(
+        alias="IUnderstandThisCanCutTraffic",
+        default=None,
+        description="The rule's own name: a written opt-in to an automatic fix that can cut traffic, access or data.",
+    )
+
+
 class RemediationModel(_Strict):
     """`EvidenceBucket` (versioned) receives the states before and after each fix. No bucket: only dry runs are possible."""
 
     evidence_bucket: BucketName | None = Field(alias="EvidenceBucket", default=None)
+    approver: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        alias="Approver", default=None, description="Who approves runs of fixes where a rule has no approver of its own."
+    )
+    rules: dict[RuleId, RuleRemediationModel] = Field(alias="Rules", default={})
 
 
 class ProtectionModel(_Strict):
@@ -156,6 +190,7 @@ class RdkJson:
         self.rule_parameters = model.rule_parameters
         self.managed_rules = model.managed_rules
         self.evidence_bucket = model.remediation.evidence_bucket
+        self.remediation = model.remediation
 
     @classmethod
     def load(cls, path: Path) -> RdkJson:
@@ -231,8 +266,9 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
-    "literal_error": "one of " + ", ".join(get_args(Role)),
     "too_short": "at least one entry",
+    "int_type": "a whole number",
+    "string_too_short": "text that is not empty",
 }
 _PATTERNS = {
     "^[0-9]{12}$": "an account id of 12 digits",
@@ -241,6 +277,7 @@ _PATTERNS = {
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "a bucket name",
     r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$": "a bucket name, ${AWS::Region} and ${AWS::AccountId} allowed in it",
     r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$": "tcp, udp, icmp, icmpv6, a protocol number or -1",
+    r"^[A-Za-z0-9]{1,50}$": "the name of a document's parameter",
     r"^[a-z0-9][a-z0-9-]*$": "a tier name of lower-case letters, digits and hyphens",
     r"^PCI(_[A-Z0-9]+)+$": "a rule id such as PCI_LISTENER_TLS_ONLY",
     r"^[A-Z0-9]+(_[A-Z0-9]+)*$": "a managed rule id such as ACCESS_KEYS_ROTATED",
@@ -255,6 +292,12 @@ def _problem(path: Path, detail: ErrorDetails) -> str:
         expected = _PATTERNS.get(
             pattern, "a CIDR, vpc, self, internet, tier:NAME or pl-…" if "internet" in pattern else pattern
         )
+    elif kind == "literal_error":
+        expected = "one of " + ", ".join(get_args(Role)) if detail["loc"][0] == "Accounts" else detail["ctx"]["expected"]
+    elif kind == "greater_than_equal":
+        expected = f"{detail['ctx']['ge']} or more"
+    elif kind == "less_than_equal":
+        expected = f"{detail['ctx']['le']} or less"
     elif kind == "value_error":
         expected = str(detail["ctx"]["error"])
     else:

@@ -67,6 +67,8 @@ def build_command(
     except (SettingsError, ExceptionsError, CatalogueError, ParameterError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE_ERROR) from None
+    for warning in rdk_json.warnings():
+        typer.echo(f"warning: {warning}", err=True)
     if check:
         outdated = build.drift(root, artefacts)
         for path in outdated:

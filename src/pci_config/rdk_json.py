@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from pci_config.recorded_types import CLOUDFRONT_REGION
 from pci_config.settings import Settings, parse_ports
 
 
@@ -32,6 +34,17 @@ def _port_range(text: str) -> str:
     return text
 
 
+def _role_pattern(text: str) -> str:
+    reserved = text.startswith("aws-reserved/")
+    if not re.fullmatch(r"[\w+=,.@/-]{4}[\w+=,.@/*?-]*", text) or (
+        reserved and not re.search(r"AWSReservedSSO_[\w+=,.@-]{3}", text)
+    ):
+        raise ValueError(
+            "a role's name, or a pattern that begins with 4 characters of it; AWSReservedSSO_NAME for a permission set's role"
+        )
+    return text
+
+
 Role = Literal[
     "management", "delegated_admin", "log_archive", "identity", "identity_production", "production", "staging", "development"
 ]
@@ -47,6 +60,7 @@ DestinationBucket = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]|\$\{
 DestinationArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:(logs|firehose|kinesis|lambda):[a-z0-9*-]+:[0-9]{12}:.{4,}$")
 ]
+RolePattern = Annotated[str, AfterValidator(_role_pattern)]
 Protocol = Annotated[str, StringConstraints(pattern=r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$")]
 Ports = Annotated[str, AfterValidator(_port_range)]
 # a CIDR, vpc, self, internet, tier:NAME or a prefix list id; the addresses themselves are checked by pci_config.network
@@ -136,6 +150,19 @@ class RemediationModel(_Strict):
     rules: dict[RuleId, RuleRemediationModel] = Field(alias="Rules", default={})
 
 
+class ProtectionModel(_Strict):
+    """Roles that the service control policy lets through, as names or patterns, with their path if they have one."""
+
+    deployers: Annotated[list[RolePattern], Field(min_length=1)] = Field(
+        alias="Deployers",
+        default=["stacksets-exec-*"],
+        description="They change what pci-config deploys. stacksets-exec-*: StackSets of service-managed permissions.",
+    )
+    operators: list[RolePattern] = Field(
+        alias="Operators", default=[], description="They start fixes and restores by hand, and turn the switch."
+    )
+
+
 class RdkJsonModel(_Strict):
     """The content of rdk.json."""
 
@@ -149,6 +176,7 @@ class RdkJsonModel(_Strict):
     rule_parameters: dict[RuleId, dict[str, str]] = Field(alias="RuleParameters", default={})
     managed_rules: dict[ManagedRuleId, dict[str, str]] = Field(alias="ManagedRules", default={})
     remediation: RemediationModel = Field(alias="Remediation", default=RemediationModel())
+    protection: ProtectionModel = Field(alias="Protection", default=ProtectionModel())
 
 
 class RdkJson:
@@ -187,6 +215,16 @@ class RdkJson:
         if problems:
             raise SettingsError(problems)
         return cls(path, model, document)
+
+    def warnings(self) -> list[str]:
+        """What is valid, and yet leaves something unseen: one line each."""
+        elsewhere = all(region.startswith(("cn-", "us-gov-")) for region in self.settings.regions)  # other partitions
+        if CLOUDFRONT_REGION not in self.settings.regions and not elsewhere:
+            missing = (
+                f"{self.path}: Regions: {CLOUDFRONT_REGION} is missing: Config records CloudFront distributions only there"
+            )
+            return [f"{missing}, so no rule on them judges anything; add it, or have none"]
+        return []
 
     def account_roles(self) -> dict[str, str]:
         """Account id to its (first) role."""

@@ -59,7 +59,7 @@ def test_what_an_exception_covers_is_left_alone_and_fixed_when_it_ended(name: st
     for other in (
         dataclasses.replace(granted, expires=TODAY - timedelta(days=1)),
         dataclasses.replace(granted, accounts=(OTHER,)),
-        dataclasses.replace(granted, regions=("us-east-1",)),
+        dataclasses.replace(granted, regions=("eu-central-1",)),
         dataclasses.replace(granted, resource=granted.resource + "0"),
         dataclasses.replace(granted, rule="PCI_ANOTHER_RULE"),
     ):
@@ -110,6 +110,7 @@ def test_a_document_carries_the_entries_of_its_own_rules_only() -> None:
     assert {name: found for name, found in carrying.items() if found} == {
         "PciConfig-SetPasswordPolicy": ["SEC-111"],
         "PciConfig-RedirectListenerToHttps": ["SEC-222"],
+        "PciConfig-SetListenerTlsPolicy": ["SEC-222"],
     }
     assert not any("Some {{ reason }}" in text for text in built.values()), "texts that matching does not need stay outside"
 

@@ -290,7 +290,10 @@ def test_a_client_token_starts_one_execution(server: MotoServer) -> None:
 
 def test_approvals_over_the_api(server: MotoServer) -> None:
     ssm = server.clients(ACCOUNT, REGION).build_client("ssm")
-    content = DOCUMENT.replace("mainSteps:", "mainSteps:\n- {name: Ask, action: 'aws:approve', inputs: {Approvers: [boss]}}")
+    content = DOCUMENT.replace(
+        "mainSteps:",
+        "mainSteps:\n- {name: Ask, action: 'aws:approve', inputs: {Approvers: ['arn:aws:iam::600000000006:role/OrganizationAccountAccessRole']}}",
+    )
     ssm.create_document(Name="AskFirst", DocumentType="Automation", DocumentFormat="YAML", Content=content)
     started = ssm.start_automation_execution(DocumentName="AskFirst", Parameters={"Id": ["asked"], "N": ["1"]})
     key = started["AutomationExecutionId"]

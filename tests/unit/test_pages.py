@@ -176,7 +176,7 @@ def test_triggers_in_words(changes: dict[str, Any], text: str) -> None:
 
 
 def test_a_rule_without_parameters_lookups_and_fix_says_so() -> None:
-    text = rule_page(facts_of(parameters=(), lookups=(), remediation=None), CATALOGUE.book, {})
+    text = rule_page(facts_of(parameters=(), lookups=(), remediation=None, further_remediations=()), CATALOGUE.book, {})
     assert "## Parameters\n\nNone.\n" in text
     assert "No IAM action but `config:PutEvaluations`." in text
     assert "## Fix\n\nNone: what is right here is a decision of people." in text

@@ -41,6 +41,27 @@ def test_the_reference_matrix_is_the_shipped_one(document: dict[str, Any]) -> No
     assert set(document["NetworkTiers"]) == {"dmz", "vpc-link", "card-api", "external-api", "service", "database"}
 
 
+@pytest.mark.parametrize(
+    ("regions", "warned"),
+    [
+        (["eu-west-1", "us-east-1"], False),
+        (["us-east-1"], False),
+        (["eu-west-1", "us-gov-west-1"], True),
+        (["eu-west-1"], True),
+        (["cn-north-1", "cn-northwest-1"], False),
+        (["us-gov-west-1"], False),
+    ],
+)
+def test_a_missing_region_of_cloudfront_is_warned_of(
+    tmp_path: Path, document: dict[str, Any], regions: list[str], warned: bool
+) -> None:
+    path = tmp_path / "rdk.json"
+    path.write_text(json.dumps(document | {"HomeRegion": regions[0], "Regions": regions}), "utf-8")
+    warnings = RdkJson.load(path).warnings()
+    assert len(warnings) == warned
+    assert all(line.startswith(f"{path}: Regions: us-east-1 is missing: ") for line in warnings)
+
+
 def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     def apply(document: dict[str, Any]) -> None:
         *steps, last = path.split(".")

@@ -60,12 +60,24 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         evidence.put_bucket_versioning(Bucket=RDK_JSON.evidence_bucket, VersioningConfiguration={"Status": "Enabled"})
         for account in ACCOUNTS:
             clients = running.clients(account, REGION)
-            clients.build_client("iam").update_account_password_policy(**WEAK)
+            iam = clients.build_client("iam")
+            iam.update_account_password_policy(**WEAK)
+            for name in DOCUMENTS:
+                iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust(account)))
             ssm = clients.build_client("ssm")
             ssm.put_parameter(Name=SWITCH_PARAMETER, Value="on", Type="String")
             for name, text in DOCUMENTS.items():
                 ssm.create_document(Name=name, Content=text, DocumentType="Automation", DocumentFormat="YAML")
         yield running
+
+
+def trust(account: str) -> dict[str, Any]:
+    """As org_setup/member_global has it."""
+    executions = f"arn:aws:ssm:*:{account}:automation-execution/*"
+    conditions = {"StringEquals": {"aws:SourceAccount": account}, "ArnLike": {"aws:SourceArn": executions}}
+    principal = {"Service": "ssm.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": conditions}
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def command(*arguments: str, code: int = 0, **options: Any) -> Any:

@@ -52,6 +52,7 @@ class Made:
     operation: str
     parameters: Mapping[str, Any]
     succeeded: bool = False
+    raised: bool = False
     attempts: int = 0
 
     @property
@@ -222,8 +223,9 @@ def faulty(calls: list[Made], fault: Fault) -> Iterator[None]:
     def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
         made = Made(operation, parameters)
         calls.append(made)
+        made.raised = True
         answer = make(client, operation, parameters)
-        made.succeeded = True
+        made.raised, made.succeeded = False, True
         return answer
 
     def do_get_response(endpoint: Any, request: Any, model: Any, context: Any) -> Any:

@@ -226,8 +226,9 @@ def _apply(
         told = f"{resource.resource_id} {now} meanwhile, by another run or by this call, its answer lost: {stopped}"
         told += _announce(event, outcome, told, evidence)
         return _report(outcome, told, changes, before, after["state"], evidence)
-    message = "; ".join(done) + _announce(event, "changed", "; ".join(done), evidence)
-    return _report("changed", message, changes, before, after["state"], evidence)
+    told = "; ".join((*done, f"nothing is missing, although {stopped}") if stopped else done)
+    told += _announce(event, "changed", told, evidence)
+    return _report("changed", told, changes, before, after["state"], evidence)
 
 
 def _called(changes: Sequence[Change]) -> tuple[list[str], str]:

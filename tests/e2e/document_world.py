@@ -7,9 +7,11 @@ Automation would give it, and every AWS call can be answered with a fault below 
 from __future__ import annotations
 
 import copy
+import copyreg
 import functools
 import json
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +35,7 @@ from fix_testing import ACCOUNT, EVIDENCE, REGION, prepare_account
 from pci_config.sandbox.automation_document import Document
 from pci_config.sandbox.automation_values import started_parameters, substituted
 
-READING = ("Get", "Describe", "List", "Head", "BatchGet")
+READING = ("Get", "Describe", "List", "Head", "BatchGet", "Query", "Scan", "Filter", "Lookup", "Search", "Select", "Simulate")
 THROTTLED = {"ec2": "RequestLimitExceeded", "rest-xml": "SlowDown", "query": "Throttling"}  # by protocol
 DENIED = {"ec2": "UnauthorizedOperation", "rest-xml": "AccessDenied", "query": "AccessDenied"}
 # position of the call, attempt, operation: "", or "throttled" (that attempt), "denied", "lost" (done, but not answered) or
@@ -52,6 +54,7 @@ class Made:
     operation: str
     parameters: Mapping[str, Any]
     succeeded: bool = False
+    raised: bool = False
     attempts: int = 0
 
     @property
@@ -196,6 +199,8 @@ def _copied_parameters(self: Any, memo: Any) -> Any:
 
 
 ParameterDict.__deepcopy__ = _copied_parameters
+copyreg.pickle(type(threading.RLock()), lambda lock: (threading.RLock, ()))  # of backends that lock: nobody holds them here
+copyreg.pickle(type(threading.Lock()), lambda lock: (threading.Lock, ()))
 
 
 def of_restore(name: str, parameters: Mapping[str, str], fix: Run) -> dict[str, str]:
@@ -216,20 +221,29 @@ def evidence(document: str, run: Run, which: str) -> Any:
 
 @contextmanager
 def faulty(calls: list[Made], fault: Fault) -> Iterator[None]:
-    """Record the calls of this process, and answer attempts with faults, below botocore's retries."""
+    """Record the calls, and answer attempts with faults, below botocore's retries; calls that `fault` makes are not recorded."""
     make, send = botocore.client.BaseClient._make_api_call, botocore.endpoint.Endpoint._do_get_response
 
+    asking: list[bool] = []
+
     def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
+        if asking:
+            return make(client, operation, parameters)
         made = Made(operation, parameters)
         calls.append(made)
+        made.raised = True
         answer = make(client, operation, parameters)
-        made.succeeded = True
+        made.raised, made.succeeded = False, True
         return answer
 
     def do_get_response(endpoint: Any, request: Any, model: Any, context: Any) -> Any:
+        if asking:
+            return send(endpoint, request, model, context)
         made = calls[-1]
         made.attempts += 1
+        asking.append(True)
         kind = fault(len(calls) - 1, made.attempts, made.operation)
+        asking.clear()
         if kind in ("throttled", "denied"):
             return _refusal(kind, model), None
         if kind == "ignored":

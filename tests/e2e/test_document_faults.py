@@ -85,6 +85,8 @@ class World:
         assert now == self.after
         assert self._kept(run, "before") == self.before
         assert self._kept(run, "after") == self.after
+        if any(call.changing and call.raised for call in run.calls):
+            assert " failed (" in run.message, "a call that failed is told, also when nothing is missing"
         if not run.events():
             assert "no event was sent" in run.message
 
@@ -123,6 +125,7 @@ def test_a_failing_call_leaves_nothing_half_and_silent(name: str, violation: str
             )
         if call.changing:
             world.run(lambda at, attempt, operation, p=position: "lost" if at == p and attempt == 1 else "")
+            world.run(lambda at, attempt, operation, p=position: ("lost" if attempt == 1 else "denied") if at == p else "")
 
 
 @pytest.mark.parametrize(("silenced", "lost"), [("_keep_evidence", "evidence"), ("_announce", ""), ("_what_is_missing", "")])

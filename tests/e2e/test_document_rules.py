@@ -20,15 +20,14 @@ from document_world import arranged, own_tests, quick_clients, script
 from moto import mock_aws
 from test_built_documents import CASES, FIXES, ROOT
 
-from fix_testing import ACCOUNT, REGION
+from fix_testing import ACCOUNT, REGION, sample_settings
 from pci_config.assess import Judge, Result, assess_live
 from pci_config.catalogue import Catalogue
 from pci_config.collect import HOME_REGION, collectors
-from pci_config.rdk_json import RdkJson
 from pci_config.sandbox import services
 
 __all__ = ["quick_clients"]
-CATALOGUE, RDK_JSON = Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")
+CATALOGUE, RDK_JSON = Catalogue.load(ROOT), sample_settings()
 COLLECTED_TYPES = {kind for collector in collectors() for kind in collector.resource_types}
 MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
 Items = dict[tuple[str, str, str], dict[str, Any]]
@@ -83,7 +82,7 @@ def verdicts(name: str, parameters: Mapping[str, str], items: Items) -> Verdicts
         }
         for entry in rules
     }
-    judge = Judge(rules, RDK_JSON.settings, chosen, now=MOMENT)
+    judge = Judge(rules, RDK_JSON.settings, chosen, now=datetime.now(UTC))
     results = assess_live(judge, items.values(), Clients(), ACCOUNT, REGION, home=True)
     return {(result.rule, result.resource_type, result.resource_id): result for result in results}
 

@@ -89,7 +89,7 @@ class LogArchiveModel(_Strict):
         default=[],
         description="ARNs or patterns of destinations (of another account, or Kinesis) that are known to end in the archive.",
     )
-    destinations: dict[Literal["LoadBalancer", "Trail"], DestinationBucket] = Field(
+    destinations: dict[Literal["LoadBalancer", "Trail", "FlowLog"], DestinationBucket] = Field(
         alias="Destinations",
         default={},
         description="Bucket that fixes point a service's logs at; ${AWS::Region} is filled in.",

@@ -80,6 +80,36 @@ def _update_trail(call: Call) -> list[Request]:
     return found
 
 
+def _create_flow_logs(call: Call) -> list[Request]:
+    """On the VPC and the new flow log; tags it; the S3 delivery is CloudWatch Logs' (Amazon VPC user guide)."""
+    made = f"arn:aws:ec2:{call.region}:{call.account_id}:vpc-flow-log/fl-0123456789abcdef0"
+    tags = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in call.parameters["TagSpecifications"][0]["Tags"]}
+    return [
+        *(
+            Request("ec2:CreateFlowLogs", f"arn:aws:ec2:{call.region}:{call.account_id}:vpc/{name}", call.account_id, {})
+            for name in call.parameters["ResourceIds"]
+        ),
+        Request("ec2:CreateFlowLogs", made, call.account_id, tags),
+        Request("ec2:CreateTags", made, call.account_id, {"ec2:CreateAction": "CreateFlowLogs", **tags}),
+        _any("logs:CreateLogDelivery")(call),
+    ]
+
+
+def _delete_flow_logs(call: Call) -> list[Request]:
+    tags = {"aws:ResourceTag/pci:created-by": "PciConfig-EnableFlowLogs/00000000-0000-4000-8000-000000000000"}
+    return [
+        *(
+            Request("ec2:DeleteFlowLogs", f"arn:aws:ec2:{call.region}:{call.account_id}:vpc-flow-log/{name}", call.account_id, tags)
+            for name in call.parameters["FlowLogIds"]
+        ),
+        _any("logs:DeleteLogDelivery")(call),
+    ]  # fmt: skip
+
+
+def _log_group(action: str) -> Callable[[Call], Request]:
+    return _at(action, lambda p, call: f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{p['logGroupName']}")
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
@@ -89,6 +119,9 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "StartLogging"): _trail("StartLogging", "Name"),
     ("cloudtrail", "StopLogging"): _trail("StopLogging", "Name"),
     ("cloudtrail", "UpdateTrail"): _update_trail,
+    ("ec2", "CreateFlowLogs"): _create_flow_logs,
+    ("ec2", "DeleteFlowLogs"): _delete_flow_logs,
+    ("ec2", "DescribeFlowLogs"): _any("ec2:DescribeFlowLogs"),
     ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
@@ -108,6 +141,12 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
         "elasticloadbalancing:ModifyLoadBalancerAttributes",
         lambda p, call: f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{p['LoadBalancerName']}",
     ),
+    ("firehose", "DescribeDeliveryStream"): _at(
+        "firehose:DescribeDeliveryStream",
+        lambda p, call: f"arn:aws:firehose:{call.region}:{call.account_id}:deliverystream/{p['DeliveryStreamName']}",
+    ),
+    ("logs", "DescribeAccountPolicies"): _any("logs:DescribeAccountPolicies"),
+    ("logs", "DescribeSubscriptionFilters"): _log_group("logs:DescribeSubscriptionFilters"),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
     ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),
@@ -116,6 +155,7 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("s3", "GetBucketLifecycleConfiguration"): _s3("s3:GetLifecycleConfiguration"),
     ("s3", "PutBucketLifecycleConfiguration"): _s3("s3:PutLifecycleConfiguration"),
     ("s3", "DeleteBucketLifecycle"): _s3("s3:PutLifecycleConfiguration"),
+    ("s3", "HeadBucket"): lambda _: [],  # without credentials: IAM is not asked
     ("s3", "PutObject"): _s3("s3:PutObject"),
     ("s3", "GetObject"): _s3("s3:GetObject"),
     ("ssm", "GetParameter"): _at(

@@ -146,6 +146,7 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
         wanted = ("Account", "Buckets", "TrustedDestinations")
         archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in wanted}
         used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
+        used |= {key: settings[key] for key in ("Accounts", "Regions") if key in settings}
         source = SETTINGS_LINE.sub(lambda _: f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})", source)
         source = "import json\n" + source
     joined = "\n".join((*parts, source))

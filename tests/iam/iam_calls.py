@@ -110,6 +110,19 @@ def _log_group(action: str) -> Callable[[Call], Request]:
     return _at(action, lambda p, call: f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{p['logGroupName']}")
 
 
+def _alarms(action: str, parameter: str) -> Callable[[Call], list[Request]]:
+    """On each alarm that is named; on all where none is."""
+
+    def requests(call: Call) -> list[Request]:
+        named = call.parameters.get(parameter, "*")
+        arn = f"arn:aws:cloudwatch:{call.region}:{call.account_id}:alarm"
+        return [
+            Request(action, f"{arn}:{name}", call.account_id, {}) for name in ([named] if isinstance(named, str) else named)
+        ]
+
+    return requests
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
@@ -119,6 +132,10 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "StartLogging"): _trail("StartLogging", "Name"),
     ("cloudtrail", "StopLogging"): _trail("StopLogging", "Name"),
     ("cloudtrail", "UpdateTrail"): _update_trail,
+    ("cloudwatch", "DeleteAlarms"): _alarms("cloudwatch:DeleteAlarms", "AlarmNames"),
+    ("cloudwatch", "DescribeAlarms"): _alarms("cloudwatch:DescribeAlarms", "AlarmNames"),
+    ("cloudwatch", "DescribeAlarmsForMetric"): _any("cloudwatch:DescribeAlarmsForMetric"),
+    ("cloudwatch", "PutMetricAlarm"): _alarms("cloudwatch:PutMetricAlarm", "AlarmName"),
     ("ec2", "CreateFlowLogs"): _create_flow_logs,
     ("ec2", "DeleteFlowLogs"): _delete_flow_logs,
     ("ec2", "DescribeFlowLogs"): _any("ec2:DescribeFlowLogs"),
@@ -146,6 +163,9 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
         lambda p, call: f"arn:aws:firehose:{call.region}:{call.account_id}:deliverystream/{p['DeliveryStreamName']}",
     ),
     ("logs", "DescribeAccountPolicies"): _any("logs:DescribeAccountPolicies"),
+    ("logs", "DeleteMetricFilter"): _log_group("logs:DeleteMetricFilter"),
+    ("logs", "DescribeMetricFilters"): _log_group("logs:DescribeMetricFilters"),
+    ("logs", "PutMetricFilter"): _log_group("logs:PutMetricFilter"),
     ("logs", "DescribeSubscriptionFilters"): _log_group("logs:DescribeSubscriptionFilters"),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
@@ -158,6 +178,8 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("s3", "HeadBucket"): lambda _: [],  # without credentials: IAM is not asked
     ("s3", "PutObject"): _s3("s3:PutObject"),
     ("s3", "GetObject"): _s3("s3:GetObject"),
+    ("sns", "GetTopicAttributes"): _at("sns:GetTopicAttributes", lambda p, _: str(p["TopicArn"])),
+    ("sns", "ListSubscriptionsByTopic"): _at("sns:ListSubscriptionsByTopic", lambda p, _: str(p["TopicArn"])),
     ("ssm", "GetParameter"): _at(
         "ssm:GetParameter", lambda p, call: f"arn:aws:ssm:{call.region}:{call.account_id}:parameter{p['Name']}"
     ),

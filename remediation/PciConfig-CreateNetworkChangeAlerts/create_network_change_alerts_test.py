@@ -234,10 +234,18 @@ def arrange_anew(**parameters: str) -> dict[str, str]:
 def test_a_new_alarm_is_the_benchmarks() -> None:
     run(arrange())
     assert alarms()["PciConfig-VPC-changes"] == {
-        "AlarmName": "PciConfig-VPC-changes", "MetricName": "PciConfig-VPC-changes", "Namespace": "PciConfig", "Statistic": "Sum",
-        "Period": 300, "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "TreatMissingData": "notBreaching", "ActionsEnabled": True, "AlarmActions": [TOPIC],
-    }  # fmt: skip
+        "AlarmName": "PciConfig-VPC-changes",
+        "MetricName": "PciConfig-VPC-changes",
+        "Namespace": "PciConfig",
+        "Statistic": "Sum",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+        "ActionsEnabled": True,
+        "AlarmActions": [TOPIC],
+    }
 
 
 @pytest.mark.parametrize(
@@ -372,7 +380,7 @@ def test_the_log_group_must_exist() -> None:
     parameters = arrange()
     with (
         answering(DescribeMetricFilters="ResourceNotFoundException"),
-        pytest.raises(Refused, match="log group trail, to which .* does not exist"),
+        pytest.raises(Refused, match=r"log group trail, to which .* does not exist"),
     ):
         run(parameters)
 
@@ -397,8 +405,8 @@ def test_a_trail_that_does_not_record_the_calls_is_mended_first() -> None:
 def test_the_widest_trail_is_the_one_to_alert_from() -> None:
     parameters = arrange()
     client("logs").create_log_group(logGroupName="local")
-    trail("aa", CloudWatchLogsLogGroupArn=LOG_GROUP.replace(f":{GROUP}:", ":local:"))
-    trail("zz", CloudWatchLogsLogGroupArn=LOG_GROUP.replace(f":{GROUP}:", ":local:"))
+    trail("aaa", CloudWatchLogsLogGroupArn=LOG_GROUP.replace(f":{GROUP}:", ":local:"))
+    trail("zzz", CloudWatchLogsLogGroupArn=LOG_GROUP.replace(f":{GROUP}:", ":local:"))
     run(parameters)
     assert len(filters()) == len(CIS)
     assert verdict(parameters)[0] == "COMPLIANT"
@@ -439,7 +447,7 @@ def test_a_failure_tells_what_was_done_and_can_be_restored(operation: str) -> No
     before, execution = state(), "11111111-2222-4333-8444-555555555555"
     with (
         answering(**{operation: "LimitExceededException"}),
-        pytest.raises(RuntimeError, match="LimitExceededException.*still needs"),
+        pytest.raises(RuntimeError, match=r"LimitExceededException.*still needs"),
     ):
         run(parameters, ExecutionId=execution)
     assert (state() == before) is (operation == "PutMetricFilter")
@@ -478,7 +486,7 @@ def test_a_log_group_that_is_deleted_in_between(monkeypatch: pytest.MonkeyPatch)
     parameters = arrange()
     with (
         answering(PutMetricFilter="ResourceNotFoundException"),
-        pytest.raises(RuntimeError, match="put_metric_filter failed.*done before that: nothing"),
+        pytest.raises(RuntimeError, match=r"put_metric_filter failed.*done before that: nothing"),
     ):
         run(parameters)
     assert state() == ({}, {})

@@ -145,16 +145,17 @@ class AlertFix(AlertHome):
         """Filters that count what none counts, and an alarm on each metric of a right filter that has none."""
         filters: list[dict[str, Any]] = []
         alarms: list[dict[str, Any]] = []
-        taken = {str(found["filterName"]) for found in state["filters"]} | {alarm["AlarmName"] for alarm in state["alarms"]}
+        named = {str(alarm["AlarmName"]) for alarm in state["alarms"]}
+        taken = {str(found["filterName"]) for found in state["filters"]} | named
         heard = {call for alert in alerts if not alert.fault for call in alert.sees}
         for alert in alerts:
             if alert.fault and alert.transformation and not alert.sees <= heard:
-                alarms.append(self._alarm(free(alert.name.removeprefix("filter "), taken), alert.transformation))
+                alarms.append(self._alarm(free(alert.name.removeprefix("filter "), named), alert.transformation))
                 heard |= alert.sees
         for group, found in groups.items():
             names = dict.fromkeys(call.name for call in found if call not in heard)
             if names:
-                name = free(f"{group.replace(' ', '-')}-changes", taken)
+                name = free(f"{group.replace(' ', '-')}-changes", taken | named)
                 transformation = {"metricName": name, "metricNamespace": NAMESPACE, "metricValue": "1"}
                 pattern = "{ " + " || ".join(f"($.eventName = {each})" for each in names) + " }"
                 filters.append({"filterName": name, "filterPattern": pattern, "metricTransformations": [transformation]})

@@ -492,6 +492,18 @@ def test_a_log_group_that_is_deleted_in_between(monkeypatch: pytest.MonkeyPatch)
     assert state() == ({}, {})
 
 
+def test_a_trail_and_log_group_that_are_deleted_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = arrange()
+
+    def deleted() -> None:
+        client("cloudtrail").delete_trail(Name="main")
+
+    while_calling(monkeypatch, "GetParameter", deleted)
+    with answering(PutMetricFilter="ResourceNotFoundException"):
+        result = run(parameters)
+    assert (result["Outcome"], state()) == ("gone", ({}, {}))
+
+
 # ------------------------------------------------------------------------------------------------------------ restore
 
 

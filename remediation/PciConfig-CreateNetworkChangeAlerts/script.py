@@ -43,16 +43,20 @@ class AlertHome:
     def __init__(self, event: Mapping[str, Any]) -> None:
         self.resource_id = str(event["ResourceId"])
         self._home = str(event["AccountId"]), str(event["Region"])
+        self._seen = False
         if self.resource_id != self._home[0]:
             raise Refused(f"{self.resource_id} is not the account this runs in ({self._home[0]})")
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> dict[str, Any] | None:
         trails = aws("cloudtrail").describe_trails(includeShadowTrails=True)["trailList"]
         try:
             trails = sorted(trails, key=lambda trail: (width(trail), trail["TrailARN"]), reverse=True)
             here = [trail for trail in trails if log_group_place(trail) == self._home]
         except MalformedTrailError as error:
             raise Refused(f"a trail is not understood: {error}") from error
+        if self._seen and not here:
+            return None
+        self._seen = bool(here)
         group = log_group_name(here[0]) if here else None
         pages = aws("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=PREFIX)
         return {

@@ -378,11 +378,10 @@ def test_where_the_trails_log_group_is_elsewhere_it_says_where() -> None:
 
 def test_the_log_group_must_exist() -> None:
     parameters = arrange()
-    with (
-        answering(DescribeMetricFilters="ResourceNotFoundException"),
-        pytest.raises(Refused, match=r"log group trail, to which .* does not exist"),
-    ):
+    client("logs").delete_log_group(logGroupName=GROUP)
+    with pytest.raises(Refused, match=r"log group trail, to which .* does not exist"):
         run(parameters)
+    assert alarms() == {}
 
 
 def test_a_trail_that_brings_nothing_is_mended_first() -> None:
@@ -482,26 +481,32 @@ def test_two_runs_at_once_make_one_set(operation: str, monkeypatch: pytest.Monke
     assert filters() == before[0]
 
 
-def test_a_log_group_that_is_deleted_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = arrange()
-    with (
-        answering(PutMetricFilter="ResourceNotFoundException"),
-        pytest.raises(RuntimeError, match=r"put_metric_filter failed.*done before that: nothing"),
-    ):
-        run(parameters)
-    assert state() == ({}, {})
+def deleted_trail() -> None:
+    client("cloudtrail").delete_trail(Name="main")
 
 
-def test_a_trail_and_log_group_that_are_deleted_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+def deleted_group() -> None:
+    client("logs").delete_log_group(logGroupName=GROUP)
+
+
+def test_a_trail_and_its_log_group_that_are_deleted_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = arrange()
 
     def deleted() -> None:
-        client("cloudtrail").delete_trail(Name="main")
+        deleted_trail()
+        deleted_group()
 
     while_calling(monkeypatch, "GetParameter", deleted)
-    with answering(PutMetricFilter="ResourceNotFoundException"):
-        result = run(parameters)
-    assert (result["Outcome"], state()) == ("gone", ({}, {}))
+    assert (run(parameters)["Outcome"], alarms()) == ("gone", {})
+
+
+def test_a_log_group_that_is_deleted_in_between_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = arrange()
+    while_calling(monkeypatch, "GetParameter", deleted_group)
+    message = r"put_metric_filter failed .*done before that: nothing; it still needs: .*log group trail.*does not exist"
+    with pytest.raises(RuntimeError, match=message):
+        run(parameters)
+    assert alarms() == {}
 
 
 # ------------------------------------------------------------------------------------------------------------ restore

@@ -21,7 +21,7 @@ from pci_config.metric_pattern import parse
 from pci_config.network_changes import CIS, EXTENDED, trail_event
 from pci_config.rule import LiveFacts, Scope
 from pci_config.runbook import Refused
-from pci_config.sandbox import cloudtrail_service
+from pci_config.sandbox import cloudtrail_service, logs_service
 from pci_config.settings import Settings
 from script_loader import load_script
 
@@ -48,6 +48,7 @@ def client(service: str) -> Any:
 def arrange(*filters: dict[str, Any], alarms: Any = None, logging: bool = True, **parameters: str) -> dict[str, str]:
     """A trail to a log group with these filters, an alarm on each unless told; the document's parameters."""
     cloudtrail_service.install()
+    logs_service.install()
     boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="card-issuer-log-archive-trail")
     client("logs").create_log_group(logGroupName=GROUP)
     trail("main", IsOrganizationTrail=True, IsMultiRegionTrail=True, CloudWatchLogsLogGroupArn=LOG_GROUP)
@@ -127,6 +128,7 @@ VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
 
 def filters() -> dict[str, Any]:
     found = client("logs").describe_metric_filters(logGroupName=GROUP)["metricFilters"]
+    assert len({each["filterName"] for each in found}) == len(found)
     return {each["filterName"]: {k: v for k, v in each.items() if k != "creationTime"} for each in found}
 
 

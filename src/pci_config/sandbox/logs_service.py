@@ -1,5 +1,5 @@
-"""Adds to moto's CloudWatch Logs the account-level policies (PutAccountPolicy, DescribeAccountPolicies), and that a metric filter
-is of a log group that exists.
+"""Adds to moto's CloudWatch Logs the account-level policies (PutAccountPolicy, DescribeAccountPolicies), and that metric
+filters are of a log group that exists and replace the one of the same name.
 
 Source: CloudWatch Logs API reference.
 """
@@ -28,6 +28,7 @@ def put_metric_filter(
     self: Any, filter_name: str, filter_pattern: str, log_group_name: str, metric_transformations: Any
 ) -> None:
     _existing(self, log_group_name)
+    self.filters.delete_filter(filter_name, log_group_name)
     _put_filter(self, filter_name, filter_pattern, log_group_name, metric_transformations)
 
 

@@ -204,8 +204,11 @@ def test_the_summary_says_what_is_wrong_with_the_nearest() -> None:
 
 
 def test_the_same_execution_makes_no_second_one() -> None:
-    (call,) = json.loads(run(vpc(), DryRun="true", ExecutionId="11111111-2222-4333-8444-555555555555")["Calls"])
-    assert call["parameters"]["ClientToken"] == "11111111-2222-4333-8444-555555555555"
+    parameters, execution = vpc(), "11111111-2222-4333-8444-555555555555"
+    (call,) = json.loads(run(parameters, DryRun="true", ExecutionId=execution)["Calls"])
+    assert call["parameters"]["ClientToken"] == execution
+    first, second = (client("ec2").create_flow_logs(**call["parameters"])["FlowLogIds"] for _ in range(2))
+    assert first == second == list(flow_logs(parameters["ResourceId"]))
 
 
 # ----------------------------------------------------------------------------------------------------------- refusals

@@ -18,7 +18,7 @@ _create, _answer = FlowLogsBackend.create_flow_logs, FlowLogsResponse.create_flo
 
 def install() -> None:
     """Teach moto these. Installing again changes nothing."""
-    FlowLogsBackend.create_flow_logs = create_flow_logs  # type: ignore[method-assign]
+    FlowLogsBackend.create_flow_logs = create_flow_logs  # type: ignore[method-assign, assignment]
     FlowLogsResponse.create_flow_logs = create_flow_logs_once  # type: ignore[method-assign]
 
 

@@ -143,8 +143,10 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
     parts = [EXCEPTIONS_LINE.sub(lambda _: stated, _stripped(modules[name], PACKAGE / f"{name}.py")) for name in order]
     source = _stripped(path.read_text("utf-8"), path)
     if SETTINGS_LINE.search(source):
-        archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in ("Account", "Buckets")}
+        wanted = ("Account", "Buckets", "TrustedDestinations")
+        archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in wanted}
         used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
+        used |= {key: settings[key] for key in ("Accounts", "Regions") if key in settings}
         source = SETTINGS_LINE.sub(lambda _: f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})", source)
         source = "import json\n" + source
     joined = "\n".join((*parts, source))

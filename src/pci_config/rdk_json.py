@@ -56,6 +56,12 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
 BucketPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.*?-]{3,63}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 DestinationBucket = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$")]
+TopicArn = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^arn:aws[a-z-]*:sns:([a-z0-9-]+|\$\{AWS::Region\}):([0-9]{12}|\$\{AWS::AccountId\}):[A-Za-z0-9_-]{1,128}$"
+    ),
+]
 # the account must be spelled out: a pattern may not vouch for everybody's destinations
 DestinationArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:(logs|firehose|kinesis|lambda):[a-z0-9*-]+:[0-9]{12}:.{4,}$")
@@ -104,7 +110,7 @@ class LogArchiveModel(_Strict):
         default=[],
         description="ARNs or patterns of destinations (of another account, or Kinesis) that are known to end in the archive.",
     )
-    destinations: dict[Literal["LoadBalancer", "Trail"], DestinationBucket] = Field(
+    destinations: dict[Literal["LoadBalancer", "Trail", "FlowLog"], DestinationBucket] = Field(
         alias="Destinations",
         default={},
         description="Bucket that fixes point a service's logs at; ${AWS::Region} is filled in.",
@@ -146,6 +152,11 @@ class RemediationModel(_Strict):
     evidence_bucket: BucketName | None = Field(alias="EvidenceBucket", default=None)
     approver: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
         alias="Approver", default=None, description="Who approves runs of fixes where a rule has no approver of its own."
+    )
+    alert_topic: TopicArn | None = Field(
+        alias="AlertTopic",
+        default=None,
+        description="SNS topic that alarms on network changes tell; ${AWS::Region} and ${AWS::AccountId} are filled in.",
     )
     rules: dict[RuleId, RuleRemediationModel] = Field(alias="Rules", default={})
 
@@ -278,6 +289,9 @@ _PATTERNS = {
     r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$": "a bucket name, ${AWS::Region} and ${AWS::AccountId} allowed in it",
     r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$": "tcp, udp, icmp, icmpv6, a protocol number or -1",
     r"^[A-Za-z0-9]{1,50}$": "the name of a document's parameter",
+    r"^arn:aws[a-z-]*:sns:([a-z0-9-]+|\$\{AWS::Region\}):([0-9]{12}|\$\{AWS::AccountId\}):[A-Za-z0-9_-]{1,128}$": (
+        "the ARN of an SNS topic, ${AWS::Region} and ${AWS::AccountId} allowed in it"
+    ),
     r"^[a-z0-9][a-z0-9-]*$": "a tier name of lower-case letters, digits and hyphens",
     r"^PCI(_[A-Z0-9]+)+$": "a rule id such as PCI_LISTENER_TLS_ONLY",
     r"^[A-Z0-9]+(_[A-Z0-9]+)*$": "a managed rule id such as ACCESS_KEYS_ROTATED",

@@ -101,6 +101,49 @@ def _update_trail(call: Call) -> list[Request]:
     return found
 
 
+def _create_flow_logs(call: Call) -> list[Request]:
+    """On the VPC and the new flow log; tags it; the S3 delivery is CloudWatch Logs' (Amazon VPC user guide)."""
+    made = f"arn:aws:ec2:{call.region}:{call.account_id}:vpc-flow-log/fl-0123456789abcdef0"
+    tags = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in call.parameters["TagSpecifications"][0]["Tags"]}
+    return [
+        *(
+            Request("ec2:CreateFlowLogs", f"arn:aws:ec2:{call.region}:{call.account_id}:vpc/{name}", call.account_id, {})
+            for name in call.parameters["ResourceIds"]
+        ),
+        Request("ec2:CreateFlowLogs", made, call.account_id, tags),
+        Request("ec2:CreateTags", made, call.account_id, {"ec2:CreateAction": "CreateFlowLogs", **tags}),
+        _any("logs:CreateLogDelivery")(call),
+    ]
+
+
+def _delete_flow_logs(call: Call) -> list[Request]:
+    tags = {"aws:ResourceTag/pci:created-by": "PciConfig-EnableFlowLogs/00000000-0000-4000-8000-000000000000"}
+    return [
+        *(
+            Request("ec2:DeleteFlowLogs", f"arn:aws:ec2:{call.region}:{call.account_id}:vpc-flow-log/{name}", call.account_id, tags)
+            for name in call.parameters["FlowLogIds"]
+        ),
+        _any("logs:DeleteLogDelivery")(call),
+    ]  # fmt: skip
+
+
+def _log_group(action: str) -> Callable[[Call], Request]:
+    return _at(action, lambda p, call: f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{p['logGroupName']}")
+
+
+def _alarms(action: str, parameter: str) -> Callable[[Call], list[Request]]:
+    """On each alarm that is named; on all where none is."""
+
+    def requests(call: Call) -> list[Request]:
+        named = call.parameters.get(parameter, "*")
+        arn = f"arn:aws:cloudwatch:{call.region}:{call.account_id}:alarm"
+        return [
+            Request(action, f"{arn}:{name}", call.account_id, {}) for name in ([named] if isinstance(named, str) else named)
+        ]
+
+    return requests
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("apigateway", "GetDomainNames"): _at("apigateway:GET", lambda _, call: f"arn:aws:apigateway:{call.region}::/domainnames"),
     ("apigateway", "UpdateDomainName"): _at("apigateway:PATCH", _domain_name("domainName")),
@@ -122,6 +165,13 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "UpdateTrail"): _update_trail,
     ("ec2", "AuthorizeSecurityGroupEgress"): _at("ec2:AuthorizeSecurityGroupEgress", _ec2("security-group", "GroupId")),
     ("ec2", "AuthorizeSecurityGroupIngress"): _at("ec2:AuthorizeSecurityGroupIngress", _ec2("security-group", "GroupId")),
+    ("cloudwatch", "DeleteAlarms"): _alarms("cloudwatch:DeleteAlarms", "AlarmNames"),
+    ("cloudwatch", "DescribeAlarms"): _alarms("cloudwatch:DescribeAlarms", "AlarmNames"),
+    ("cloudwatch", "DescribeAlarmsForMetric"): _any("cloudwatch:DescribeAlarmsForMetric"),
+    ("cloudwatch", "PutMetricAlarm"): _alarms("cloudwatch:PutMetricAlarm", "AlarmName"),
+    ("ec2", "CreateFlowLogs"): _create_flow_logs,
+    ("ec2", "DeleteFlowLogs"): _delete_flow_logs,
+    ("ec2", "DescribeFlowLogs"): _any("ec2:DescribeFlowLogs"),
     ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
@@ -145,6 +195,15 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("elb", "CreateLoadBalancerPolicy"): _at("elasticloadbalancing:CreateLoadBalancerPolicy", _classic),
     ("elb", "SetLoadBalancerPoliciesOfListener"): _at("elasticloadbalancing:SetLoadBalancerPoliciesOfListener", _classic),
     ("elb", "DeleteLoadBalancerPolicy"): _at("elasticloadbalancing:DeleteLoadBalancerPolicy", _classic),
+    ("firehose", "DescribeDeliveryStream"): _at(
+        "firehose:DescribeDeliveryStream",
+        lambda p, call: f"arn:aws:firehose:{call.region}:{call.account_id}:deliverystream/{p['DeliveryStreamName']}",
+    ),
+    ("logs", "DescribeAccountPolicies"): _any("logs:DescribeAccountPolicies"),
+    ("logs", "DeleteMetricFilter"): _log_group("logs:DeleteMetricFilter"),
+    ("logs", "DescribeMetricFilters"): _log_group("logs:DescribeMetricFilters"),
+    ("logs", "PutMetricFilter"): _log_group("logs:PutMetricFilter"),
+    ("logs", "DescribeSubscriptionFilters"): _log_group("logs:DescribeSubscriptionFilters"),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
     ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),
@@ -153,8 +212,11 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("s3", "GetBucketLifecycleConfiguration"): _s3("s3:GetLifecycleConfiguration"),
     ("s3", "PutBucketLifecycleConfiguration"): _s3("s3:PutLifecycleConfiguration"),
     ("s3", "DeleteBucketLifecycle"): _s3("s3:PutLifecycleConfiguration"),
+    ("s3", "HeadBucket"): lambda _: [],  # without credentials: IAM is not asked
     ("s3", "PutObject"): _s3("s3:PutObject"),
     ("s3", "GetObject"): _s3("s3:GetObject"),
+    ("sns", "GetTopicAttributes"): _at("sns:GetTopicAttributes", lambda p, _: str(p["TopicArn"])),
+    ("sns", "ListSubscriptionsByTopic"): _at("sns:ListSubscriptionsByTopic", lambda p, _: str(p["TopicArn"])),
     ("ssm", "GetParameter"): _at(
         "ssm:GetParameter", lambda p, call: f"arn:aws:ssm:{call.region}:{call.account_id}:parameter{p['Name']}"
     ),

@@ -143,7 +143,8 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
     parts = [EXCEPTIONS_LINE.sub(lambda _: stated, _stripped(modules[name], PACKAGE / f"{name}.py")) for name in order]
     source = _stripped(path.read_text("utf-8"), path)
     if SETTINGS_LINE.search(source):
-        archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in ("Account", "Buckets")}
+        named = ("Account", "Buckets", "TrustedDestinations")
+        archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in named}
         used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
         source = SETTINGS_LINE.sub(lambda _: f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})", source)
         source = "import json\n" + source

@@ -80,6 +80,39 @@ def _update_trail(call: Call) -> list[Request]:
     return found
 
 
+def _logs_group(action: str) -> Callable[[Call], Request]:
+    return _at(f"logs:{action}", lambda p, call: f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{p['logGroupName']}")
+
+
+def _service_role(call: Call, service: str, role: str) -> Request:
+    """AWS creates its service-linked role in the caller's name."""
+    arn = f"arn:aws:iam::{call.account_id}:role/aws-service-role/{service}/{role}"
+    return Request("iam:CreateServiceLinkedRole", arn, call.account_id, {"iam:AWSServiceName": service})
+
+
+def _web_acl(action: str, parameter: str = "ResourceArn") -> Callable[[Call], Request]:
+    return _at(f"wafv2:{action}", lambda p, _: str(p[parameter]))
+
+
+def _get_web_acl(call: Call) -> Request:
+    p, scope = call.parameters, "global" if call.parameters["Scope"] == "CLOUDFRONT" else "regional"
+    arn = f"arn:aws:wafv2:{call.region}:{call.account_id}:{scope}/webacl/{p['Name']}/{p['Id']}"
+    return Request("wafv2:GetWebACL", arn, call.account_id, {})
+
+
+def _put_logging(call: Call) -> list[Request]:
+    """WAF developer guide: what the caller needs so that WAF can set up the delivery to a bucket, stream or log group."""
+    logging = call.parameters["LoggingConfiguration"]
+    actions = ["firehose:ListDeliveryStreams", "logs:CreateLogDelivery", "logs:DeleteLogDelivery"]
+    if ":log-group:" in logging["LogDestinationConfigs"][0]:
+        actions += ["logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"]
+    return [
+        Request("wafv2:PutLoggingConfiguration", logging["ResourceArn"], call.account_id, {}),
+        *(_any(action)(call) for action in actions),
+        _service_role(call, "wafv2.amazonaws.com", "AWSServiceRoleForWAFV2Logging"),
+    ]
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
@@ -108,6 +141,18 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
         "elasticloadbalancing:ModifyLoadBalancerAttributes",
         lambda p, call: f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{p['LoadBalancerName']}",
     ),
+    ("firehose", "DescribeDeliveryStream"): _at(
+        "firehose:DescribeDeliveryStream",
+        lambda p, call: f"arn:aws:firehose:{call.region}:{call.account_id}:deliverystream/{p['DeliveryStreamName']}",
+    ),
+    ("logs", "DescribeSubscriptionFilters"): _logs_group("DescribeSubscriptionFilters"),
+    ("logs", "DescribeAccountPolicies"): _any("logs:DescribeAccountPolicies"),
+    ("wafv2", "ListWebACLs"): _any("wafv2:ListWebACLs"),
+    ("wafv2", "GetWebACL"): _get_web_acl,
+    ("wafv2", "GetLoggingConfiguration"): _web_acl("GetLoggingConfiguration"),
+    ("wafv2", "ListTagsForResource"): _web_acl("ListTagsForResource", "ResourceARN"),
+    ("wafv2", "PutLoggingConfiguration"): _put_logging,
+    ("wafv2", "DeleteLoggingConfiguration"): _web_acl("DeleteLoggingConfiguration"),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
     ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),

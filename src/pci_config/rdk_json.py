@@ -96,7 +96,7 @@ class LogArchiveModel(_Strict):
     destinations: dict[Literal["LoadBalancer", "Trail", "WebAcl", "Api", "Database", "SubscriptionRole"], Destination] = Field(
         alias="Destinations",
         default={},
-        description="Where fixes send logs: a bucket (LoadBalancer, Trail), the ARN of a bucket or Firehose stream (WebAcl, Api, "
+        description="Where fixes send logs: a bucket (LoadBalancer, Trail), the ARN of a bucket or stream (WebAcl, Api, "
         "Database); SubscriptionRole: with which CloudWatch Logs puts into the stream. ${AWS::Region} is filled in.",
     )
 

@@ -113,7 +113,47 @@ def _put_logging(call: Call) -> list[Request]:
     ]
 
 
+def _rds(action: str, kind: str, parameter: str | None = None) -> Callable[[Call], Request]:
+    """Without a parameter: a listing, which is decided on every resource of the kind."""
+    return _at(
+        f"rds:{action}",
+        lambda p, call: f"arn:aws:rds:{call.region}:{call.account_id}:{kind}:{p[parameter] if parameter else '*'}",
+    )
+
+
+def _put_subscription(call: Call) -> list[Request]:
+    context = {"iam:PassedToService": "logs.amazonaws.com"}
+    role = Request("iam:PassRole", call.parameters["roleArn"], call.account_id, context)
+    return [_logs_group("PutSubscriptionFilter")(call), role]
+
+
+def _stage(action: str, call: Call, more: str = "") -> Request:
+    p = {name.lower(): value for name, value in call.parameters.items()}
+    path = f"restapis/{p['restapiid']}" if "restapiid" in p else f"apis/{p['apiid']}"
+    arn = f"arn:aws:apigateway:{call.region}::/{path}/stages/{p['stagename']}{more}"
+    return Request(f"apigateway:{action}", arn, call.account_id, {})
+
+
+def _update_stage(call: Call) -> list[Request]:
+    """API Gateway makes its role for a stream; for HTTP and WebSocket APIs it changes the delivery in the caller's name."""
+    found = [
+        _stage("PATCH", call),
+        _service_role(call, "ops.apigateway.amazonaws.com", "AWSServiceRoleForAPIGateway"),
+    ]
+    if call.service == "apigatewayv2":
+        actions = ["CreateLogDelivery", "DeleteLogDelivery", "GetLogDelivery", "ListLogDeliveries", "UpdateLogDelivery"]
+        if ":log-group:" in call.parameters["AccessLogSettings"]["DestinationArn"]:
+            actions += ["DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy"]
+        found += [_any(f"logs:{action}")(call) for action in actions]
+    return found
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
+    ("apigateway", "GetStage"): lambda call: _stage("GET", call),
+    ("apigateway", "UpdateStage"): _update_stage,
+    ("apigatewayv2", "GetStage"): lambda call: _stage("GET", call),
+    ("apigatewayv2", "UpdateStage"): _update_stage,
+    ("apigatewayv2", "DeleteAccessLogSettings"): lambda call: _stage("DELETE", call, "/accesslogsettings"),
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
     ("cloudtrail", "GetEventSelectors"): _trail("GetEventSelectors", "TrailName"),
@@ -147,6 +187,16 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ),
     ("logs", "DescribeSubscriptionFilters"): _logs_group("DescribeSubscriptionFilters"),
     ("logs", "DescribeAccountPolicies"): _any("logs:DescribeAccountPolicies"),
+    ("logs", "CreateLogGroup"): _logs_group("CreateLogGroup"),
+    ("logs", "PutSubscriptionFilter"): _put_subscription,
+    ("logs", "DeleteSubscriptionFilter"): _logs_group("DeleteSubscriptionFilter"),
+    ("rds", "DescribeDBClusters"): _rds("DescribeDBClusters", "cluster"),
+    ("rds", "DescribeDBInstances"): _rds("DescribeDBInstances", "db"),
+    ("rds", "DescribeDBClusterParameters"): _rds("DescribeDBClusterParameters", "cluster-pg", "DBClusterParameterGroupName"),
+    ("rds", "DescribeDBParameters"): _rds("DescribeDBParameters", "pg", "DBParameterGroupName"),
+    ("rds", "DescribeOptionGroups"): _rds("DescribeOptionGroups", "og", "OptionGroupName"),
+    ("rds", "ModifyDBCluster"): _rds("ModifyDBCluster", "cluster", "DBClusterIdentifier"),
+    ("rds", "ModifyDBInstance"): _rds("ModifyDBInstance", "db", "DBInstanceIdentifier"),
     ("wafv2", "ListWebACLs"): _any("wafv2:ListWebACLs"),
     ("wafv2", "GetWebACL"): _get_web_acl,
     ("wafv2", "GetLoggingConfiguration"): _web_acl("GetLoggingConfiguration"),

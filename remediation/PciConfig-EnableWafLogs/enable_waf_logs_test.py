@@ -79,16 +79,10 @@ def group_subscribed_nowhere() -> dict[str, str]:
     return {**make(GROUP), "Repoint": "true"}
 
 
-def by_id() -> dict[str, str]:
-    parameters = make()
-    return {**parameters, "WebAcl": parameters["WebAcl"].rpartition("/")[2]}
-
-
 REDACTED = [{"SingleHeader": {"Name": "authorization"}}, {"UriPath": {}}, {"QueryString": {}}, {"Method": {}}]
 KEPT = entry("DROP", "MEETS_ALL", ALLOW, LABEL)
 VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
     "logging off": make,
-    "logging off, by its id": by_id,
     "to a team's bucket": lambda: {**make(TEAM), "Repoint": "true"},
     "to a team's stream": lambda: {**make(stream("aws-waf-logs-team")), "Repoint": "true"},
     "to a stream that is gone": lambda: {**make(stream("aws-waf-logs-gone")), "Repoint": "true"},
@@ -269,6 +263,30 @@ def test_a_trusted_stream_of_another_account_is_not_what_waf_takes(monkeypatch: 
     with pytest.raises(Refused, match=f"is not in {ACCOUNT} and {REGION}"):
         run(make(), Destination=foreign)
     assert logging() is None
+
+
+def test_a_web_acl_may_be_named_by_its_id() -> None:
+    parameters = make()
+    named = {**parameters, "WebAcl": parameters["WebAcl"].rpartition("/")[2]}
+    result = run(named)
+    after = logging()
+    assert after is not None
+    assert (result["Outcome"], after["LogDestinationConfigs"]) == ("changed", [GOOD])
+    assert (restored(named, result)["Outcome"], logging()) == ("changed", None)
+
+
+def test_web_acls_are_looked_for_on_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = make()
+    client = script.aws("wafv2")
+    (summary,) = client.list_web_acls(Scope="REGIONAL")["WebACLs"]
+    others = [{**summary, "ARN": f"{summary['ARN']}0", "Id": "0"}]
+
+    def pages(Scope: str, Limit: int, NextMarker: str = "") -> dict[str, Any]:  # noqa: N803 - as AWS spells them
+        return {"WebACLs": [summary]} if NextMarker else {"WebACLs": others, "NextMarker": "second"}
+
+    monkeypatch.setattr(client, "list_web_acls", pages)
+    assert run(parameters)["Outcome"] == "changed"
+    assert run(parameters, WebAcl=f"{parameters['WebAcl']}1")["Outcome"] == "gone"
 
 
 def test_cloudfronts_web_acls_are_changed_in_us_east_1() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -34,33 +34,20 @@ class WebAcl:
         self._scopes = ["REGIONAL", *(["CLOUDFRONT"] if event["Region"] == CLOUDFRONT_REGION else [])]
         if self.resource_id.startswith("arn:"):
             require_own(event, self.resource_id)  # that of CloudFront names us-east-1
-            self.resource_arn = self.resource_id
 
     def read(self) -> dict[str, Any] | None:
-        arn = self.resource_arn if self.resource_id.startswith("arn:") else self._listed()
-        if arn is None:
+        """GetLoggingConfiguration answers alike for a web ACL that is gone and for one without logging: so they are listed."""
+        found = next((each for scope in self._scopes for each in listed(scope) if self.resource_id in each), None)
+        if found is None:
             return None
-        self.resource_arn = arn
-        scope, _, name, identifier = arn.split(":", 5)[5].split("/")
-        # GetLoggingConfiguration answers alike for a web ACL that is gone and for one without logging
-        if not _found("get_web_acl", Name=name, Id=identifier, Scope="CLOUDFRONT" if scope == "global" else "REGIONAL"):
-            return None
-        answer = _found("get_logging_configuration", ResourceArn=arn)
-        return {"Arn": arn, "Logging": answer["LoggingConfiguration"] if answer else None}
-
-    def _listed(self) -> str | None:
-        """The ARN to the id. ListWebACLs has pages and no paginator."""
-        for scope in self._scopes:
-            marker: dict[str, str] = {}
-            while True:
-                page = aws("wafv2").list_web_acls(Scope=scope, Limit=100, **marker)
-                for summary in page["WebACLs"]:
-                    if summary["Id"] == self.resource_id:
-                        return str(summary["ARN"])
-                if not page.get("NextMarker") or not page["WebACLs"]:
-                    break
-                marker = {"NextMarker": page["NextMarker"]}
-        return None
+        self.resource_arn, _ = found
+        try:
+            answer = aws("wafv2").get_logging_configuration(ResourceArn=self.resource_arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "WAFNonexistentItemException":
+                raise
+            answer = {"LoggingConfiguration": None}
+        return {"Arn": self.resource_arn, "Logging": answer["LoggingConfiguration"]}
 
     def record(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Redacted fields are a set; the order of filters may matter."""
@@ -150,14 +137,15 @@ def replace(logging: dict[str, Any], name: str, value: Any) -> None:
         del logging[name]
 
 
-def _found(operation: str, **parameters: Any) -> dict[str, Any] | None:
-    try:
-        answer: dict[str, Any] = getattr(aws("wafv2"), operation)(**parameters)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "WAFNonexistentItemException":
-            return None
-        raise
-    return answer
+def listed(scope: str) -> Iterator[tuple[str, str]]:
+    """ARN and id of every web ACL. ListWebACLs has pages and no paginator."""
+    marker: dict[str, str] = {}
+    while True:
+        page = aws("wafv2").list_web_acls(Scope=scope, Limit=100, **marker)
+        yield from ((str(each["ARN"]), str(each["Id"])) for each in page["WebACLs"])
+        if not page.get("NextMarker") or not page["WebACLs"]:
+            return
+        marker = {"NextMarker": page["NextMarker"]}
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:

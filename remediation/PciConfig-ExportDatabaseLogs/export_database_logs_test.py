@@ -133,7 +133,6 @@ VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
     "Aurora MySQL: exports other logs": partial(cluster, "aurora-mysql", ("error", "slowquery")),
     "PostgreSQL: nothing": instance,
     "MySQL: nothing": partial(instance, "mysql"),
-    "exported, the group is not there": partial(cluster, exports=("postgresql",)),
     "exported, nothing subscribed": partial(with_group, cluster, "cluster", "postgresql", exports=("postgresql",)),
     "instance exported, nothing subscribed": partial(with_group, instance, "instance", "postgresql", exports=("postgresql",)),
     "subscribed, not exported": partial(with_group, cluster, "cluster", "postgresql", GOOD),
@@ -207,9 +206,8 @@ def test_restore_leads_back(violation: str) -> None:
 @pytest.mark.parametrize(
     ("violation", "operations"),
     [
-        ("Aurora PostgreSQL: nothing", ["create_log_group", "put_subscription_filter", "modify_db_cluster"]),
-        ("PostgreSQL: nothing", ["create_log_group", "put_subscription_filter", "modify_db_instance"]),
-        ("exported, the group is not there", ["create_log_group", "put_subscription_filter"]),
+        ("Aurora PostgreSQL: nothing", ["modify_db_cluster", "create_log_group", "put_subscription_filter"]),
+        ("PostgreSQL: nothing", ["modify_db_instance", "create_log_group", "put_subscription_filter"]),
         ("exported, nothing subscribed", ["put_subscription_filter"]),
         ("subscribed, not exported", ["modify_db_cluster"]),
     ],
@@ -391,8 +389,9 @@ def test_another_run_may_come_between(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_group_that_another_run_made_meanwhile_ends_right(monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = cluster()
     between(monkeypatch, lambda: run(parameters))
+    assert run(parameters)["Outcome"] == "changed"
+    assert (state()["exports"], [len(filters) for filters in state()["filters"].values()]) == (["postgresql"], [1])
     assert run(parameters)["Outcome"] == "compliant"
-    assert state()["exports"] == ["postgresql"]
 
 
 def test_a_database_that_is_deleted_meanwhile_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,23 +401,36 @@ def test_a_database_that_is_deleted_meanwhile_is_no_failure(monkeypatch: pytest.
         assert run(parameters)["Outcome"] == "gone"
 
 
-def test_a_role_that_cloudwatch_logs_refuses_leaves_the_export_off() -> None:
-    parameters = cluster()
-    with (
-        answering(PutSubscriptionFilter="InvalidParameterException"),
-        pytest.raises(RuntimeError, match=r"make log group .*still needs"),
-    ):
-        run(parameters)
-    assert state()["exports"] == []
-
-
-def test_an_export_that_rds_refuses_can_be_taken_back() -> None:
+@pytest.mark.parametrize("operation", ["CreateLogGroup", "PutSubscriptionFilter"])
+def test_a_subscription_that_fails_is_told_and_the_export_can_be_taken_back(operation: str) -> None:
     parameters = cluster()
     execution = "11111111-2222-4333-8444-555555555555"
-    with answering(ModifyDBCluster="InvalidParameterCombination"), pytest.raises(RuntimeError, match="done before that"):
+    with (
+        answering(**{operation: "InvalidParameterException"}),
+        pytest.raises(RuntimeError, match=r"done before that: export log .*still needs"),
+    ):
         run(parameters, ExecutionId=execution)
+    assert state()["exports"] == ["postgresql"]
     assert restored(parameters, {"Evidence": f"s3://b/k/{execution}/before.json"})["Outcome"] == "changed"
     assert without_empty_groups(state()) == {"exports": [], "filters": {}}
+
+
+def test_an_export_that_rds_refuses_changes_nothing() -> None:
+    parameters = cluster()
+    before = state()
+    refused = "InvalidParameterCombination"
+    with answering(ModifyDBCluster=refused), pytest.raises(RuntimeError, match=f"{refused}.*done before that: nothing"):
+        run(parameters)
+    assert state() == before
+
+
+def test_an_export_whose_group_is_gone_gets_a_new_one() -> None:
+    parameters = cluster(exports=("postgresql",))
+    result = run(parameters)
+    assert [call["operation"] for call in json.loads(result["Calls"])] == ["create_log_group", "put_subscription_filter"]
+    assert run(parameters)["Outcome"] == "compliant"
+    assert restored(parameters, result)["Outcome"] == "changed"
+    assert without_empty_groups(state()) == {"exports": ["postgresql"], "filters": {}}
 
 
 def test_restore_refuses_what_was_changed_since() -> None:

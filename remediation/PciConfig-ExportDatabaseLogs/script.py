@@ -98,10 +98,11 @@ class DatabaseLogs(LoggedDatabase):
 
     def changes(self, state: Mapping[str, Any]) -> Sequence[Change]:
         left = self._unwritten(state["Database"])
-        found = self._subscribed(state, left)
+        found = []
         if state["Export"] not in exports(state["Found"]):
             summary = f"export log {state['Export']} of {state['Database'].name} to {state['LogGroup']}"
             found.append(self.modified(state, summary, EnableLogTypes=[state["Export"]]))
+        found += self._subscribed(state, left)
         if left and not found and not self._planned:
             raise Refused(f"needs a human: {'; '.join(left)}")
         if left and found:

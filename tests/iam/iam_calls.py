@@ -94,12 +94,6 @@ def _web_acl(action: str, parameter: str = "ResourceArn") -> Callable[[Call], Re
     return _at(f"wafv2:{action}", lambda p, _: str(p[parameter]))
 
 
-def _get_web_acl(call: Call) -> Request:
-    p, scope = call.parameters, "global" if call.parameters["Scope"] == "CLOUDFRONT" else "regional"
-    arn = f"arn:aws:wafv2:{call.region}:{call.account_id}:{scope}/webacl/{p['Name']}/{p['Id']}"
-    return Request("wafv2:GetWebACL", arn, call.account_id, {})
-
-
 def _put_logging(call: Call) -> list[Request]:
     """WAF developer guide: what the caller needs so that WAF can set up the delivery to a bucket, stream or log group."""
     logging = call.parameters["LoggingConfiguration"]
@@ -198,7 +192,6 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("rds", "ModifyDBCluster"): _rds("ModifyDBCluster", "cluster", "DBClusterIdentifier"),
     ("rds", "ModifyDBInstance"): _rds("ModifyDBInstance", "db", "DBInstanceIdentifier"),
     ("wafv2", "ListWebACLs"): _any("wafv2:ListWebACLs"),
-    ("wafv2", "GetWebACL"): _get_web_acl,
     ("wafv2", "GetLoggingConfiguration"): _web_acl("GetLoggingConfiguration"),
     ("wafv2", "ListTagsForResource"): _web_acl("ListTagsForResource", "ResourceARN"),
     ("wafv2", "PutLoggingConfiguration"): _put_logging,

@@ -15,7 +15,7 @@ _put = WAFV2Backend.put_logging_configuration
 
 def install() -> None:
     """Teach moto this. Installing again changes nothing."""
-    WAFV2Backend.put_logging_configuration = put_logging_configuration  # type: ignore[method-assign]
+    WAFV2Backend.put_logging_configuration = put_logging_configuration  # type: ignore[method-assign, assignment]
 
 
 def put_logging_configuration(self: Any, arn: str, *members: Any) -> Any:

@@ -95,9 +95,9 @@ class WebAclLogs(WebAcl):
         if redacted:
             if not self._unredact:
                 raise Refused(f"needs a human: {'; '.join(redacted)}; if they hold no card data, run with Unredact true")
-            replace(wanted, "RedactedFields", showing_needed_fields(logging["RedactedFields"]))
+            put_or_drop(wanted, "RedactedFields", showing_needed_fields(logging["RedactedFields"]))
         if dropped:
-            replace(wanted, "LoggingFilter", keeping_blocked(logging["LoggingFilter"]))
+            put_or_drop(wanted, "LoggingFilter", keeping_blocked(logging["LoggingFilter"]))
         return [put(wanted, f"log to {wanted['LogDestinationConfigs'][0]}, keeping the rest as it is ({'; '.join(faults)})")]
 
     def _checked_destination(self) -> str:
@@ -130,7 +130,7 @@ def settable(logging: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in logging.items() if name != MANAGED and value not in (None, [])}
 
 
-def replace(logging: dict[str, Any], name: str, value: Any) -> None:
+def put_or_drop(logging: dict[str, Any], name: str, value: Any) -> None:
     if value:
         logging[name] = value
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,3 +103,36 @@ def answering(**errors: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.client.BaseClient, "_make_api_call", make_api_call)
         yield
+
+
+@contextmanager
+def meanwhile(**events: Callable[[], Any]) -> Iterator[None]:
+    """Just before the first call of a named operation, something else happens (`ModifyListener=lambda: run(...)`)."""
+    call = botocore.client.BaseClient._make_api_call
+    waiting = dict(events)
+
+    def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
+        if operation in waiting:
+            waiting.pop(operation)()
+        return call(client, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", make_api_call)
+        yield
+    assert not waiting, f"{', '.join(waiting)} was never called"
+
+
+def unchanged_without_switch_or_evidence(run_of_violation: Callable[..., dict[str, Any]]) -> None:
+    """The run reports or refuses when the switch is off or gone, and when its record would not be kept."""
+    ssm, s3 = boto3.client("ssm", region_name=REGION), boto3.client("s3", region_name="us-east-1")
+    switch("off")
+    report = run_of_violation()
+    assert (report["Outcome"], report["Changed"]) == ("switched-off", False)
+    ssm.delete_parameter(Name=runbook.SWITCH_PARAMETER)
+    with pytest.raises(runbook.Refused, match="cannot be read"):
+        run_of_violation()
+    switch("on")
+    s3.create_bucket(Bucket="unversioned-evidence")
+    for bucket, message in (("none", "is none"), ("missing-evidence", "recorded"), ("unversioned-evidence", "not versioned")):
+        with pytest.raises(runbook.Refused, match=message):
+            run_of_violation(EvidenceBucket=bucket)

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import fix_testing
-from fix_testing import ACCOUNT, account
+from fix_testing import ACCOUNT, account, answering, execution_of, meanwhile, unchanged_without_switch_or_evidence
 from pci_config import runbook
 from pci_config.catalogue import Catalogue, project_root
 from pci_config.items import new_item
@@ -21,7 +21,8 @@ from pci_config.runbook import Refused
 from pci_config.settings import Settings
 from script_loader import load_script
 
-script = load_script("PciConfig-EnableLoadBalancerLogs")
+DOCUMENT = "PciConfig-EnableLoadBalancerLogs"
+script = load_script(DOCUMENT)
 __all__ = ["account"]  # the fixture that starts moto
 ARCHIVE = "card-issuer-log-archive-elb-eu-west-1"
 SETTINGS = {"LogArchive": {"Account": "300000000003", "Buckets": ["card-issuer-log-archive-*"]}}
@@ -54,22 +55,45 @@ def balancer(kind: str = "application", **attributes: str) -> dict[str, str]:
     return {"LoadBalancer": arn, "ArchiveBucket": ARCHIVE}
 
 
-def classic() -> dict[str, str]:
-    bucket(ARCHIVE)
+def classic(**log: Any) -> dict[str, str]:
+    for name in {ARCHIVE, log.get("S3BucketName", ARCHIVE)}:
+        bucket(name)
     boto3.client("elb", region_name="eu-west-1").create_load_balancer(
         LoadBalancerName="legacy",
         Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 80}],
         AvailabilityZones=["eu-west-1a"],
     )
+    if log:
+        boto3.client("elb", region_name="eu-west-1").modify_load_balancer_attributes(
+            LoadBalancerName="legacy", LoadBalancerAttributes={"AccessLog": log}
+        )
     return {"LoadBalancer": "legacy", "ArchiveBucket": ARCHIVE}
 
 
+ELSEWHERE = {
+    "access_logs.s3.enabled": "true",
+    "access_logs.s3.bucket": "team-logs",
+    "access_logs.s3.prefix": "shop",
+}
 VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
     "application without logs": balancer,
     "network without logs": lambda: balancer("network"),
     "classic without logs": classic,
     "logs to another bucket, with Repoint": lambda: {
         **balancer(**{"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "team-logs"}),
+        "Repoint": "true",
+    },
+    "logs to another bucket and prefix, with Repoint and Prefix": lambda: {
+        **balancer(**ELSEWHERE),
+        "Repoint": "true",
+        "Prefix": "elb/production",
+    },
+    "classic to another bucket, with Repoint": lambda: {
+        **classic(Enabled=True, S3BucketName="team-logs", EmitInterval=5, S3BucketPrefix="pos"),
+        "Repoint": "true",
+    },
+    "classic to another bucket without prefix, with Repoint": lambda: {
+        **classic(Enabled=True, S3BucketName="team-logs", EmitInterval=60),
         "Repoint": "true",
     },
 }
@@ -86,7 +110,11 @@ def attributes(balancer: str) -> dict[str, Any]:
 
 
 def run(**changes: str) -> dict[str, Any]:
-    return fix_testing.run("PciConfig-EnableLoadBalancerLogs", **{"ArchiveBucket": ARCHIVE, **changes})
+    return fix_testing.run(DOCUMENT, **{"ArchiveBucket": ARCHIVE, **changes})
+
+
+def restore(balancer: str, result: dict[str, Any], **changes: str) -> dict[str, Any]:
+    return fix_testing.restore(DOCUMENT, execution_of(result), LoadBalancer=balancer, **changes)
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
@@ -100,7 +128,8 @@ def test_violations_are_fixed_and_a_second_run_changes_nothing(name: str) -> Non
     after = attributes(parameters["LoadBalancer"])
     touched = {key for key in after if after[key] != before.get(key)}
     # AdditionalAttributes: moto invents an entry there with every modification
-    assert touched <= {"AccessLog", "AdditionalAttributes", "access_logs.s3.enabled", "access_logs.s3.bucket"}
+    prefix = {"access_logs.s3.prefix"} if "Prefix" in parameters else set()
+    assert touched <= {"AccessLog", "AdditionalAttributes", "access_logs.s3.enabled", "access_logs.s3.bucket", *prefix}
     assert ARCHIVE in json.dumps(after)
     assert (run(**parameters)["Changed"], attributes(parameters["LoadBalancer"])) == (False, after)
 
@@ -131,7 +160,10 @@ def test_interval_and_prefix_of_a_classic_load_balancer_stay() -> None:
     log = {"Enabled": True, "S3BucketName": "team-logs", "EmitInterval": 5, "S3BucketPrefix": "pos"}
     client.modify_load_balancer_attributes(LoadBalancerName="legacy", LoadBalancerAttributes={"AccessLog": log})
     result = run(**parameters, Repoint="true")
-    assert json.loads(result["Before"]) == {"AccessLog": log}
+    assert json.loads(result["Before"]) == log
+    restore(parameters["LoadBalancer"], result)
+    assert attributes("legacy")["AccessLog"] == log
+    run(**parameters, Repoint="true")
     assert attributes("legacy")["AccessLog"] == {**log, "S3BucketName": ARCHIVE}
     client.modify_load_balancer_attributes(LoadBalancerName="legacy", LoadBalancerAttributes={"AccessLog": log})
     run(**parameters, Repoint="true", Prefix="elb")
@@ -143,7 +175,8 @@ def test_only_access_logs_are_named_in_the_call() -> None:
     result = run(**parameters)
     (call,) = json.loads(result["Calls"])
     assert {entry["Key"] for entry in call["parameters"]["Attributes"]} == {"access_logs.s3.enabled", "access_logs.s3.bucket"}
-    assert {entry["Key"].rpartition(".")[0] for entry in json.loads(result["Before"])["Attributes"]} == {"access_logs.s3"}
+    assert json.loads(result["Before"]) == {"Enabled": False}
+    assert json.loads(result["After"]) == {"Enabled": True, "S3BucketName": ARCHIVE, "S3BucketPrefix": ""}
     assert attributes(parameters["LoadBalancer"])["deletion_protection.enabled"] == "true"
 
 
@@ -249,3 +282,131 @@ def test_a_classic_load_balancer_that_is_gone(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(runbook.aws("elb"), "describe_load_balancer_attributes", gone)
     assert "no longer exists" in run(LoadBalancer="legacy")["Message"]
+
+
+def logs(balancer: str) -> dict[str, Any]:
+    """Where the load balancer sends its logs: nothing but being off when they are off."""
+    found = attributes(balancer)
+    if "AccessLog" in found:
+        log: dict[str, Any] = found["AccessLog"]
+        return log if log["Enabled"] else {"Enabled": False}
+    named = {key.rpartition(".")[2]: value for key, value in found.items() if key.startswith("access_logs.s3.")}
+    return named if named["enabled"] == "true" else {"Enabled": False}
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_restore_leads_back(name: str) -> None:
+    parameters = VIOLATIONS[name]()
+    arn = parameters["LoadBalancer"]
+    before, everything = logs(arn), attributes(arn)
+    result = run(**parameters)
+    after = logs(arn)
+    dry = restore(arn, result, DryRun="true")
+    assert (dry["Outcome"], logs(arn)) == ("dry-run", after)
+    back = restore(arn, result)
+    assert (back["Outcome"], logs(arn)) == ("changed", before)
+    assert json.loads(back["After"]) == json.loads(result["Before"])
+    touched = {key for key, value in attributes(arn).items() if value != everything.get(key)}
+    # a bucket's name stays where it is of no effect; moto invents AdditionalAttributes
+    assert touched <= ({"access_logs.s3.bucket", "AccessLog", "AdditionalAttributes"})
+    assert restore(arn, result)["Outcome"] == "compliant"
+
+
+def test_restore_warns_that_nothing_is_logged_and_sends_no_empty_name() -> None:
+    """ELB refuses an empty access_logs.s3.bucket."""
+    arn = balancer()["LoadBalancer"]
+    result = run(LoadBalancer=arn)
+    report = restore(arn, result)
+    assert "WARNING, from then on no request is logged" in report["Message"]
+    (call,) = json.loads(report["Calls"])
+    assert call["parameters"] == {
+        "LoadBalancerArn": arn,
+        "Attributes": [{"Key": "access_logs.s3.enabled", "Value": "false"}],
+    }
+
+
+def test_restore_takes_a_prefix_away_again() -> None:
+    parameters = balancer(**{"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "team-logs"})
+    result = run(**parameters, Repoint="true", Prefix="elb")
+    report = restore(parameters["LoadBalancer"], result)
+    assert report["Message"] == f"send access logs to team-logs again, no longer to {ARCHIVE}/elb"
+    assert attributes(parameters["LoadBalancer"])["access_logs.s3.prefix"] == ""
+
+
+def test_restore_refuses_what_was_changed_since_and_what_is_gone() -> None:
+    arn = balancer()["LoadBalancer"]
+    result = run(LoadBalancer=arn)
+    client = boto3.client("elbv2", region_name="eu-west-1")
+    prefix = [{"Key": "access_logs.s3.prefix", "Value": "shop"}]
+    client.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=prefix)
+    with pytest.raises(Refused, match="was changed after"):
+        restore(arn, result)
+    assert attributes(arn)["access_logs.s3.enabled"] == "true"
+    client.delete_load_balancer(LoadBalancerArn=arn)
+    with pytest.raises(Refused, match="no longer exists; its state before is in remediation/"):
+        restore(arn, result)
+    for odd in (arn.replace(ACCOUNT, "210987654321"), arn.replace("eu-west-1", "us-east-1"), arn.replace(ACCOUNT, "")):
+        with pytest.raises(Refused, match=f"is not in {ACCOUNT} and eu-west-1"):
+            restore(odd, result)
+    with pytest.raises(Refused, match="Gateway"):
+        restore(arn.replace("/app/", "/gwy/"), result)
+
+
+def test_an_arn_without_account_or_region_is_refused() -> None:
+    arn = balancer()["LoadBalancer"]
+    for odd in (arn.replace(ACCOUNT, ""), arn.replace("eu-west-1", "")):
+        with pytest.raises(Refused, match=f"is not in {ACCOUNT} and eu-west-1"):
+            run(LoadBalancer=odd)
+
+
+def test_an_earlier_bucket_that_no_longer_takes_logs_is_a_failure_that_changes_nothing() -> None:
+    parameters = VIOLATIONS["logs to another bucket, with Repoint"]()
+    result = run(**parameters)
+    after = attributes(parameters["LoadBalancer"])
+    failed = pytest.raises(RuntimeError, match=r"InvalidConfigurationRequest.*done before that: nothing")
+    with answering(ModifyLoadBalancerAttributes="InvalidConfigurationRequest"), failed:
+        restore(parameters["LoadBalancer"], result)
+    assert attributes(parameters["LoadBalancer"]) == after
+
+
+@pytest.mark.parametrize("arrange", [balancer, classic])
+def test_two_runs_and_two_restores_at_once(arrange: Callable[[], dict[str, str]]) -> None:
+    """Both set the same, so that the second changes nothing more."""
+    name = arrange()["LoadBalancer"]
+    others: list[dict[str, Any]] = []
+    with meanwhile(ModifyLoadBalancerAttributes=lambda: others.append(run(LoadBalancer=name))):
+        run(LoadBalancer=name)
+    assert logs(name) != {"Enabled": False}
+    with meanwhile(ModifyLoadBalancerAttributes=lambda: restore(name, others[0])):
+        restore(name, others[0])
+    assert logs(name) == {"Enabled": False}
+
+
+def test_a_load_balancer_deleted_in_between() -> None:
+    arn = balancer()["LoadBalancer"]
+    client = boto3.client("elbv2", region_name="eu-west-1")
+    with meanwhile(ModifyLoadBalancerAttributes=lambda: client.delete_load_balancer(LoadBalancerArn=arn)):
+        report = run(LoadBalancer=arn)
+    assert (report["Outcome"], "is gone meanwhile" in report["Message"]) == ("gone", True)
+
+
+def test_nothing_changes_when_switched_off_or_without_kept_evidence() -> None:
+    arn = balancer()["LoadBalancer"]
+    before = attributes(arn)
+    unchanged_without_switch_or_evidence(lambda **changes: run(LoadBalancer=arn, **changes))
+    assert attributes(arn) == before
+
+
+@pytest.mark.parametrize(("key", "value"), [("aws:cloudformation:stack-name", "shop"), ("ManagedBy", "Terraform")])
+@pytest.mark.parametrize("arrange", [balancer, classic])
+def test_what_a_template_describes_is_mended_there(key: str, value: str, arrange: Callable[[], dict[str, str]]) -> None:
+    name = arrange()["LoadBalancer"]
+    before, tags = attributes(name), [{"Key": key, "Value": value}]
+    if name.startswith("arn:"):
+        boto3.client("elbv2", region_name="eu-west-1").add_tags(ResourceArns=[name], Tags=tags)
+    else:
+        boto3.client("elb", region_name="eu-west-1").add_tags(LoadBalancerNames=[name], Tags=tags)
+    with pytest.raises(Refused, match=r"is managed by .*mend it there"):
+        run(LoadBalancer=name)
+    assert attributes(name) == before
+    assert run(LoadBalancer=name, AllowManaged="true")["Outcome"] == "changed"

@@ -22,7 +22,7 @@ DOCUMENT = "PciConfig-ExportDatabaseLogs"
 script = load_script(DOCUMENT)
 OTHER = "210987654321"
 SETTINGS = {"LogArchive": {"Account": OTHER, "Buckets": ["card-issuer-log-archive-*"]}}
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/logs-to-firehose"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/pci-config-logs-to-firehose"
 USER: dict[str, Any] = {"MasterUsername": "owner", "MasterUserPassword": "not-a-real-password"}
 AUDITED = {
     "aurora-postgresql": {"shared_preload_libraries": "pgaudit", "pgaudit.log": "all"},
@@ -297,6 +297,7 @@ def test_a_policy_of_the_account_is_a_subscription_too() -> None:
         ({"Destination": GOOD.replace(REGION, "us-east-1")}, "cannot be looked into from here"),
         ({"Destination": "arn:aws:s3:::card-issuer-log-archive-app"}, "cannot take these logs: expected deliverystream/"),
         ({"SubscriptionRole": "none"}, "SubscriptionRole is none"),
+        ({"SubscriptionRole": f"arn:aws:iam::{ACCOUNT}:role/admin"}, "may pass CloudWatch Logs roles named pci-config-logs-"),
         ({"SubscriptionRole": ROLE.replace(ACCOUNT, OTHER)}, f"is not in {ACCOUNT}"),
         ({"AccountId": OTHER}, f"is not in {OTHER}"),
         ({"Region": "us-east-1"}, "is not in .* us-east-1"),

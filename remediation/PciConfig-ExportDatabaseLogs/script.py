@@ -16,6 +16,7 @@ from pci_config.tags import tag_map
 SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content
 
 FILTER = "pci-config-archive"
+PASSED_ROLES = "pci-config-logs-"  # as the document's role may pass them
 AVAILABLE = "available"
 
 
@@ -131,6 +132,8 @@ class DatabaseLogs(LoggedDatabase):
         if self._role == NO_DESTINATION:
             raise Refused("SubscriptionRole is none: name the role with which CloudWatch Logs puts into the stream")
         require_own(self._event, self._role)
+        if f":role/{PASSED_ROLES}" not in self._role:
+            raise Refused(f"{self._role}: this document may pass CloudWatch Logs roles named {PASSED_ROLES}* only")
         subscription = {
             "logGroupName": group,
             "filterName": FILTER,

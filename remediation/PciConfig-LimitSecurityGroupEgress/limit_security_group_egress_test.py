@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
+from moto.ec2.models import ec2_backends
 
 import fix_testing
-from fix_testing import ACCOUNT, account, answering
+from fix_testing import ACCOUNT, account, answering, execution_of, meanwhile, unchanged_without_switch_or_evidence
+from pci_config import security_group_fix
 from pci_config.network import entries_of
 from pci_config.runbook import Refused
 from script_loader import load_script
 
-script = load_script("PciConfig-LimitSecurityGroupEgress")
+DOCUMENT = "PciConfig-LimitSecurityGroupEgress"
+script = load_script(DOCUMENT)
 __all__ = ["account"]  # the fixture that starts moto
 TIERS = {
     "dmz": {"Ingress": [], "Egress": [{"Protocol": "tcp", "Ports": "443", "Peers": ["vpc"]}]},
@@ -92,7 +96,21 @@ VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
 
 
 def run(group_id: str, **changes: str) -> dict[str, Any]:
-    return fix_testing.run("PciConfig-LimitSecurityGroupEgress", GroupId=group_id, **changes)
+    return fix_testing.run(DOCUMENT, GroupId=group_id, **changes)
+
+
+def restore(group_id: str, result: dict[str, Any], **changes: str) -> dict[str, Any]:
+    return fix_testing.restore(DOCUMENT, execution_of(result), GroupId=group_id, **changes)
+
+
+def ec2() -> Any:
+    return boto3.client("ec2", region_name="eu-west-1")
+
+
+def tag_as(group_id: str, key: str, value: str) -> None:
+    """Also with a tag that AWS keeps to itself: moto, too, refuses those from users."""
+    backend = ec2_backends[ACCOUNT]["eu-west-1"]
+    backend.tags[group_id][key] = value
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
@@ -112,25 +130,122 @@ def test_good_entries_stay_byte_for_byte() -> None:
     result = run(group_id)
     assert egress(group_id) == [good]
     assert good["IpRanges"][0]["Description"] == "to the VPC"
-    assert [p["IpProtocol"] for p in json.loads(result["Before"])["IpPermissions"]] == ["-1"]
-    assert json.loads(result["After"]) == {"GroupId": group_id, "IpPermissions": [], "Untouched": 1}
+    assert sorted(p["IpProtocol"] for p in json.loads(result["Before"])["IpPermissions"]) == ["-1", "tcp"]
+    assert json.loads(result["After"]) == {"GroupId": group_id, "IpPermissions": [GOOD]}
 
 
-def test_the_record_puts_everything_back_with_descriptions() -> None:
-    other = group("service")
+def two_wrong_entries() -> tuple[str, list[dict[str, Any]]]:
+    """A group with a good entry, a wrong CIDR and a wrong group, both with descriptions; and its egress."""
     wrong = tcp(
         8443,
         8443,
         IpRanges=[{"CidrIp": "203.0.113.0/24", "Description": "partner"}],
-        UserIdGroupPairs=[{"GroupId": other, "UserId": ACCOUNT, "Description": "service"}],
+        UserIdGroupPairs=[{"GroupId": group("service"), "UserId": ACCOUNT, "Description": "service"}],
     )
-    group_id = group("dmz", GOOD, wrong)
-    before = egress(group_id)
-    record = json.loads(run(group_id)["Before"])
-    assert record.pop("Untouched") == 1
-    assert egress(group_id) != before
-    boto3.client("ec2", region_name="eu-west-1").authorize_security_group_egress(**record)
-    assert sorted(egress(group_id), key=str) == sorted(before, key=str)
+    made = group("dmz", GOOD, wrong)
+    return made, sorted(egress(made), key=str)
+
+
+def test_restore_puts_everything_back_with_descriptions() -> None:
+    group_id, before = two_wrong_entries()
+    result = run(group_id)
+    after = egress(group_id)
+    assert after != before
+    dry = restore(group_id, result, DryRun="true")
+    assert (dry["Outcome"], egress(group_id)) == ("dry-run", after)
+    assert re.match(
+        r"dry run, nothing changed\. Would: authorize again tcp 8443 to 203\.0\.113\.0/24; tcp 8443 to sg-", dry["Message"]
+    )
+    back = restore(group_id, result)
+    assert (back["Outcome"], sorted(egress(group_id), key=str)) == ("changed", before)
+    assert json.loads(back["After"]) == json.loads(result["Before"])
+    assert restore(group_id, result)["Outcome"] == "compliant"
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_restore_leads_back(name: str) -> None:
+    group_id = VIOLATIONS[name]()["GroupId"]
+    before = sorted(egress(group_id), key=str)
+    result = run(group_id)
+    assert (restore(group_id, result)["Outcome"], sorted(egress(group_id), key=str)) == ("changed", before)
+
+
+def test_restore_refuses_what_was_changed_since_and_what_is_gone() -> None:
+    group_id, _ = two_wrong_entries()
+    result = run(group_id)
+    ec2().authorize_security_group_egress(GroupId=group_id, IpPermissions=[tcp(443, 443, IpRanges=[{"CidrIp": "10.1.0.0/16"}])])
+    after = egress(group_id)
+    with pytest.raises(Refused, match="was changed after"):
+        restore(group_id, result)
+    assert egress(group_id) == after
+    with pytest.raises(Refused, match="cannot be read from"):  # another account has no such record
+        restore(group_id, result, AccountId="210987654321")
+    ec2().delete_security_group(GroupId=group_id)
+    with pytest.raises(Refused, match="no longer exists; its state before is in remediation/"):
+        restore(group_id, result)
+
+
+def test_restore_does_not_revoke_what_another_added_while_the_fix_ran() -> None:
+    group_id, _ = two_wrong_entries()
+    added = tcp(443, 443, IpRanges=[{"CidrIp": "10.0.128.0/17"}])
+    with meanwhile(
+        RevokeSecurityGroupEgress=lambda: ec2().authorize_security_group_egress(GroupId=group_id, IpPermissions=[added])
+    ):
+        result = run(group_id)
+    after = egress(group_id)
+    with pytest.raises(Refused, match=r"got entries while that execution ran \(tcp 443 to 10\.0\.128\.0/17\)"):
+        restore(group_id, result)
+    assert egress(group_id) == after
+
+
+def test_two_restores_at_once() -> None:
+    group_id, before = two_wrong_entries()
+    result = run(group_id)
+    with meanwhile(AuthorizeSecurityGroupEgress=lambda: restore(group_id, result)):
+        report = restore(group_id, result)
+    assert (report["Outcome"], "is right meanwhile" in report["Message"]) == ("compliant", True)
+    assert sorted(egress(group_id), key=str) == before
+
+
+def test_a_failing_restore_leaves_the_group_and_says_so() -> None:
+    group_id, _ = two_wrong_entries()
+    result = run(group_id)
+    after = egress(group_id)
+    failed = pytest.raises(RuntimeError, match=r"authorize_security_group_egress failed.*done before that: nothing")
+    with answering(AuthorizeSecurityGroupEgress="RulesPerSecurityGroupLimitExceeded"), failed:
+        restore(group_id, result)
+    assert egress(group_id) == after
+
+
+def test_two_runs_at_once() -> None:
+    group_id, _ = two_wrong_entries()
+    with meanwhile(RevokeSecurityGroupEgress=lambda: run(group_id)):
+        report = run(group_id)
+    assert (report["Outcome"], "is right meanwhile" in report["Message"]) == ("compliant", True)
+    assert [p["FromPort"] for p in egress(group_id)] == [443]
+
+
+def test_a_group_deleted_in_between() -> None:
+    group_id, _ = two_wrong_entries()
+    with meanwhile(RevokeSecurityGroupEgress=lambda: ec2().delete_security_group(GroupId=group_id)):
+        report = run(group_id)
+    assert (report["Outcome"], "is gone meanwhile" in report["Message"]) == ("gone", True)
+
+
+@pytest.mark.parametrize("tag", [("aws:cloudformation:stack-name", "shop"), ("ManagedBy", "Terraform")])
+def test_what_a_template_describes_is_mended_there(tag: tuple[str, str]) -> None:
+    group_id, before = two_wrong_entries()
+    tag_as(group_id, *tag)
+    with pytest.raises(Refused, match=r"is managed by .*mend it there"):
+        run(group_id)
+    assert sorted(egress(group_id), key=str) == before
+    assert run(group_id, AllowManaged="true")["Outcome"] == "changed"
+
+
+def test_nothing_changes_when_switched_off_or_without_kept_evidence() -> None:
+    group_id, before = two_wrong_entries()
+    unchanged_without_switch_or_evidence(lambda **changes: run(group_id, **changes))
+    assert sorted(egress(group_id), key=str) == before
 
 
 def test_one_bad_peer_of_a_permission_goes_and_the_good_one_stays() -> None:
@@ -181,14 +296,6 @@ def test_unknown_tiers_and_missing_settings_are_refused(monkeypatch: pytest.Monk
         run(group("dmz"))
 
 
-def test_a_refused_call_leaves_the_group_and_says_what_was_done() -> None:
-    group_id = group("card-api", keep_default=True)
-    failed = pytest.raises(RuntimeError, match=r"revoke_security_group_egress failed.*done before that: nothing")
-    with answering(RevokeSecurityGroupEgress="UnauthorizedOperation"), failed:
-        run(group_id)
-    assert len(egress(group_id)) == 1
-
-
 def test_internet_ports_are_left_to_groups_without_a_tier() -> None:
     group_id = group(None, tcp(443, 443, IpRanges=[{"CidrIp": "0.0.0.0/0"}]), tcp(80, 80, IpRanges=[{"CidrIp": "0.0.0.0/0"}]))
     run(group_id, InternetPorts="443,8443")
@@ -224,7 +331,7 @@ def test_a_permission_of_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPa
         ({"VpcId": None}, "gives no VpcId"),
     ):
         state = {key: value for key, value in {**found, **changes}.items() if value is not None}
-        monkeypatch.setattr(script, "described", lambda _, state=state: state)
+        monkeypatch.setattr(security_group_fix, "described_group", lambda _, state=state: state)
         with pytest.raises(Refused, match=message):
             run(group_id)
     assert len(egress(group_id)) == 1
@@ -234,4 +341,4 @@ def test_group_names_and_peering_states_are_not_sent_back() -> None:
     pair = {"GroupId": "sg-1", "GroupName": "g", "UserId": "1", "PeeringStatus": "deleted", "VpcPeeringConnectionId": "pcx-1"}
     (entry,) = entries_of([tcp(443, 443, UserIdGroupPairs=[pair], IpRanges=[])])
     kept = {"GroupId": "sg-1", "UserId": "1", "VpcPeeringConnectionId": "pcx-1"}
-    assert script.exactly(entry) == tcp(443, 443, UserIdGroupPairs=[kept])
+    assert security_group_fix.exactly(entry) == tcp(443, 443, UserIdGroupPairs=[kept])

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 import fix_testing
-from fix_testing import ACCOUNT, account
+from fix_testing import ACCOUNT, account, answering, execution_of, meanwhile, unchanged_without_switch_or_evidence
 from pci_config import runbook
 from pci_config.catalogue import Catalogue, project_root
 from pci_config.items import new_item
@@ -21,9 +21,14 @@ from pci_config.settings import Settings
 from pci_config.tls import redirect_fault
 from script_loader import load_script
 
-script = load_script("PciConfig-RedirectListenerToHttps")
+DOCUMENT = "PciConfig-RedirectListenerToHttps"
+script = load_script(DOCUMENT)
 __all__ = ["account"]  # the fixture that starts moto
 REDIRECT = script.redirect_to(443)
+FIXED = {
+    "Type": "fixed-response",
+    "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": "up"},
+}
 ROOT = project_root()
 STRONG = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
@@ -72,7 +77,20 @@ def shop(*rules: Any, default: Any = None, https: bool = True) -> dict[str, str]
     return {"ListenerArn": http}
 
 
+def split() -> dict[str, str]:
+    """A listener that splits its requests over two target groups, and answers some of them itself."""
+    arn = shop(FIXED)["ListenerArn"]
+    (listener_,) = elb().describe_listeners(ListenerArns=[arn])["Listeners"]
+    (first,) = elb().describe_target_groups()["TargetGroups"]
+    second = elb().create_target_group(Name="b", Protocol="HTTP", Port=80, VpcId=first["VpcId"])["TargetGroups"][0]
+    groups = [{"TargetGroupArn": found["TargetGroupArn"], "Weight": weight} for found, weight in ((second, 1), (first, 3))]
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+    elb().modify_listener(ListenerArn=listener_["ListenerArn"], DefaultActions=[action])
+    return {"ListenerArn": arn}
+
+
 VIOLATIONS: dict[str, Callable[[], dict[str, str]]] = {
+    "splits and answers": split,
     "forwards": shop,
     "one rule still forwards": lambda: shop(REDIRECT, None, default=REDIRECT),
     "default and rules forward": lambda: shop(None, None),
@@ -85,7 +103,11 @@ def actions(arn: str) -> list[Any]:
 
 
 def run(arn: str, **changes: str) -> dict[str, Any]:
-    return fix_testing.run("PciConfig-RedirectListenerToHttps", ListenerArn=arn, **changes)
+    return fix_testing.run(DOCUMENT, ListenerArn=arn, **changes)
+
+
+def restore(arn: str, result: dict[str, Any], **changes: str) -> dict[str, Any]:
+    return fix_testing.restore(DOCUMENT, execution_of(result), ListenerArn=arn, **changes)
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
@@ -108,10 +130,10 @@ def test_rules_that_redirect_already_are_not_touched() -> None:
     result = run(arn)
     assert actions(arn)[1] == kept
     assert [call["operation"] for call in json.loads(result["Calls"])] == ["modify_listener", "modify_rule"]
-    (before,) = json.loads(result["Before"])["Rules"]
-    assert before["Actions"][0]["Type"] == "forward"
-    (after,) = json.loads(result["After"])["Rules"]
-    assert after == {"RuleArn": before["RuleArn"], "Actions": [REDIRECT]}
+    before, after = json.loads(result["Before"])["Rules"], json.loads(result["After"])["Rules"]
+    assert [rule["RuleArn"] for rule in before] == sorted(rule["RuleArn"] for rule in after)
+    assert sorted(rule["Actions"][0]["Type"] for rule in before) == ["forward", "redirect"]
+    assert sorted(rule["Actions"][0]["RedirectConfig"]["Port"] for rule in after) == ["443", "8443"]
     assert json.loads(result["Before"])["DefaultActions"][0]["Type"] == "forward"
     assert json.loads(result["After"])["DefaultActions"] == [REDIRECT]
 
@@ -265,8 +287,13 @@ def test_gone_foreign_and_classic() -> None:
     arn = shop()["ListenerArn"]
     elb().delete_listener(ListenerArn=arn)
     assert "no longer exists" in run(arn)["Message"]
-    for odd in (arn.replace(ACCOUNT, "210987654321"), arn.replace("eu-west-1", "us-east-1")):
-        with pytest.raises(Refused, match="is not a listener of"):
+    for odd in (
+        arn.replace(ACCOUNT, "210987654321"),
+        arn.replace("eu-west-1", "us-east-1"),
+        arn.replace(ACCOUNT, ""),
+        arn.replace("eu-west-1", ""),
+    ):
+        with pytest.raises(Refused, match=f"is not in {ACCOUNT} and eu-west-1"):
             run(odd)
     with pytest.raises(Refused, match="needs a human: legacy-pos is a classic load balancer, which cannot redirect"):
         run("legacy-pos")
@@ -294,3 +321,128 @@ def test_a_failure_half_way_says_what_was_done(monkeypatch: pytest.MonkeyPatch) 
             run(arn)
     assert run(arn)["Changed"] is True
     assert [redirect_fault(entry) for entry in actions(arn)] == [None, None]
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_restore_leads_back(name: str) -> None:
+    arn = VIOLATIONS[name]()["ListenerArn"]
+    before = actions(arn)
+    result = run(arn)
+    after = actions(arn)
+    dry = restore(arn, result, DryRun="true")
+    assert (dry["Outcome"], actions(arn)) == ("dry-run", after)
+    back = restore(arn, result)
+    assert (back["Outcome"], actions(arn)) == ("changed", before)
+    assert json.loads(back["After"]) == json.loads(result["Before"])
+    assert restore(arn, result)["Outcome"] == "compliant"
+
+
+def test_restore_sets_only_what_the_fix_changed_and_says_to_what() -> None:
+    arn = shop(REDIRECT, FIXED, None, default=REDIRECT)["ListenerArn"]
+    result = run(arn)
+    report = restore(arn, result)
+    assert [call["operation"] for call in json.loads(report["Calls"])] == ["modify_rule", "modify_rule"]
+    assert sorted(report["Message"].split("; ")) == ["put rule 2 back: fixed-response", "put rule 3 back: forward"]
+    assert actions(arn)[1] == [REDIRECT]
+
+
+def test_restore_refuses_what_was_changed_since_and_what_is_gone() -> None:
+    arn = shop(None)["ListenerArn"]
+    result = run(arn)
+    elb().modify_listener(ListenerArn=arn, DefaultActions=[FIXED])
+    with pytest.raises(Refused, match="was changed after"):
+        restore(arn, result)
+    assert actions(arn)[0][0]["Type"] == "fixed-response"
+    elb().delete_listener(ListenerArn=arn)
+    with pytest.raises(Refused, match="no longer exists; its state before is in remediation/"):
+        restore(arn, result)
+    for odd in (arn.replace(ACCOUNT, "210987654321"), arn.replace("eu-west-1", "us-east-1"), arn.replace(ACCOUNT, "")):
+        with pytest.raises(Refused, match=f"is not in {ACCOUNT} and eu-west-1"):
+            restore(odd, result)
+
+
+def test_restore_refuses_when_a_rule_was_added_after_the_fix_or_while_it_ran() -> None:
+    arn = shop(None)["ListenerArn"]
+
+    def add(priority: int) -> None:
+        conditions = [{"Field": "path-pattern", "Values": ["/new"]}]
+        elb().create_rule(ListenerArn=arn, Priority=priority, Conditions=conditions, Actions=[REDIRECT])
+
+    with meanwhile(ModifyListener=lambda: add(10)):
+        result = run(arn)
+    after = actions(arn)
+    with pytest.raises(Refused, match="were added or deleted while that execution ran"):
+        restore(arn, result)
+    add(11)
+    with pytest.raises(Refused, match="was changed after"):
+        restore(arn, result)
+    assert actions(arn)[:3] == after
+
+
+def test_two_runs_and_two_restores_at_once() -> None:
+    arn = shop(None)["ListenerArn"]
+    before = actions(arn)
+    others: list[dict[str, Any]] = []
+    with meanwhile(ModifyListener=lambda: others.append(run(arn))):
+        run(arn)
+    (result,) = others
+    assert [redirect_fault(entry) for entry in actions(arn)] == [None, None]
+    with meanwhile(ModifyListener=lambda: restore(arn, result)):
+        restore(arn, result)
+    assert actions(arn) == before
+
+
+def test_a_listener_deleted_in_between() -> None:
+    arn = shop(None)["ListenerArn"]
+    delete = elb().delete_listener
+    # ELB answers ListenerNotFound then; moto fails in another way
+    with answering(ModifyListener="ListenerNotFound"), meanwhile(ModifyListener=lambda: delete(ListenerArn=arn)):
+        report = run(arn)
+    assert (report["Outcome"], "is gone meanwhile" in report["Message"]) == ("gone", True)
+
+
+def test_a_restore_that_fails_half_way_says_what_was_done() -> None:
+    arn = shop(None)["ListenerArn"]
+    before = actions(arn)
+    result = run(arn)
+    failed = pytest.raises(RuntimeError, match=r"modify_rule failed .*done before that: put the default action back: forward")
+    with answering(ModifyRule="TargetGroupNotFound"), failed:
+        restore(arn, result)
+    assert [entry == was for entry, was in zip(actions(arn), before, strict=True)] == [True, False]
+
+
+def test_what_could_not_be_put_back_is_not_changed() -> None:
+    arn = f"arn:aws:elasticloadbalancing:eu-west-1:{ACCOUNT}:listener/app/a/1/2"
+    fix = script.RedirectFix({"ListenerArn": arn, "MinimumTlsVersion": "1.2", "Region": "eu-west-1", "AccountId": ACCOUNT})
+    oidc = [{"Type": "authenticate-oidc", "Order": 1}, {"Type": "forward", "Order": 2}]
+    for default, rules in ((oidc, []), ([REDIRECT], [{"RuleArn": "r", "Priority": "1", "Actions": oidc}])):
+        state = {"listener": {"Protocol": "HTTP", "DefaultActions": default}, "rules": rules, "listeners": []}
+        with pytest.raises(Refused, match="needs a human: an action authenticates by OIDC"):
+            fix.changes(state)
+
+
+def test_the_order_in_which_target_groups_are_described_means_nothing() -> None:
+    def forward(*groups: str) -> dict[str, Any]:
+        return {"Type": "forward", "Order": 2, "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": g} for g in groups]}}
+
+    cognito = {"Type": "authenticate-cognito", "Order": 1}
+    assert script.ordered_actions([forward("b", "a"), cognito]) == [cognito, forward("a", "b")]
+    assert script.told([cognito, forward("a")]) == "authenticate-cognito, then forward"
+
+
+def test_nothing_changes_when_switched_off_or_without_kept_evidence() -> None:
+    arn = shop(None)["ListenerArn"]
+    before = actions(arn)
+    unchanged_without_switch_or_evidence(lambda **changes: run(arn, **changes))
+    assert actions(arn) == before
+
+
+@pytest.mark.parametrize(("key", "value"), [("aws:cloudformation:stack-name", "shop"), ("ManagedBy", "Terraform")])
+def test_what_a_template_describes_is_mended_there(key: str, value: str) -> None:
+    arn = shop(None)["ListenerArn"]
+    before = actions(arn)
+    elb().add_tags(ResourceArns=[arn], Tags=[{"Key": key, "Value": value}])
+    with pytest.raises(Refused, match=r"is managed by .*mend it there"):
+        run(arn)
+    assert actions(arn) == before
+    assert run(arn, AllowManaged="true")["Outcome"] == "changed"

@@ -23,7 +23,7 @@ script = load_script(DOCUMENT)
 NAME, BUCKET, ELSEWHERE, OTHER = "organization-trail", "card-issuer-log-archive-trail-eu-west-1", "team-logs", "210987654321"
 ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{NAME}"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-4333-8444-555555555555"
-GROUP, ROLE = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail:*", f"arn:aws:iam::{ACCOUNT}:role/trail-to-logs"
+GROUP, ROLE = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail:*", f"arn:aws:iam::{ACCOUNT}:role/pci-config-trail-to-logs"
 GIVEN = {"KmsKeyArn": KEY, "CloudWatchLogsLogGroupArn": GROUP, "CloudWatchLogsRoleArn": ROLE, "ArchiveBucket": BUCKET}
 GOOD: dict[str, Any] = {
     "S3BucketName": BUCKET,
@@ -308,6 +308,41 @@ def test_log_group_and_role_are_the_accounts_own(parameter: str) -> None:
     assert "CloudWatchLogsRoleArn" not in state()
 
 
+@pytest.mark.parametrize("name", ["Administrator", "trail-to-logs", "path/pci-config-trail-to-logs", "pci-config-trai-"])
+def test_no_other_role_than_those_for_trails_is_passed(name: str) -> None:
+    parameters = make(**NO_ALERTS)
+    with pytest.raises(Refused, match=r"roles named pci-config-trail-\* only"):
+        run({**parameters, "CloudWatchLogsRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{name}"})
+    assert "CloudWatchLogsRoleArn" not in state()
+
+
+def test_an_arn_without_account_or_region_is_not_taken_for_the_own_one() -> None:
+    parameters = make(**NO_ALERTS)
+    for name, odd in (
+        ("CloudWatchLogsLogGroupArn", REGION),
+        ("CloudWatchLogsLogGroupArn", ACCOUNT),
+        ("CloudWatchLogsRoleArn", ACCOUNT),
+    ):
+        with pytest.raises(Refused, match=f"is not in {ACCOUNT} and {REGION}"):
+            run({**parameters, name: parameters[name].replace(odd, "")})
+    assert "CloudWatchLogsRoleArn" not in state()
+
+
+def test_a_restore_that_stops_the_trail_says_so_loudly() -> None:
+    parameters = make(logging=False)
+    result = run(parameters)
+    for dry_run in ("true", "false"):
+        message = restored(result, DryRun=dry_run)["Message"]
+        assert "WARNING, FROM THEN ON THIS TRAIL RECORDS NOTHING" in message
+    assert state()["logging"] is False
+
+
+def test_a_restore_of_a_trail_that_was_logging_leaves_it_logging() -> None:
+    result = run(make(EnableLogFileValidation=False))
+    assert "RECORDS NOTHING" not in restored(result)["Message"]
+    assert state()["logging"] is True
+
+
 def test_the_trail_of_the_organization_is_changed_in_its_own_account() -> None:
     parameters = make(EnableLogFileValidation=False)
     before = state()
@@ -384,28 +419,6 @@ def test_a_stopped_trail_is_started_although_the_last_delivery_failed(monkeypatc
     result = run(parameters)
     assert (result["Outcome"], state()["logging"]) == ("changed", True)
     assert "start logging (before this, the last delivery to the archive failed: AccessDenied)" in result["Message"]
-
-
-def test_two_runs_at_once_end_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = VIOLATIONS["everything"]()
-    tags = script.TrailRepair.tags
-    others: list[dict[str, Any]] = []
-
-    def interleaved(self: Any, found: Any) -> Any:
-        if not others:
-            others.append({})
-            others.append(run(parameters))
-        return tags(self, found)
-
-    monkeypatch.setattr(script.TrailRepair, "tags", interleaved)
-    assert (run(parameters)["Outcome"], others[1]["Outcome"]) == ("changed", "changed")
-    assert gaps() == []
-
-
-def test_a_trail_that_is_deleted_meanwhile_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = make(EnableLogFileValidation=False)
-    monkeypatch.setattr(script.TrailRepair, "tags", lambda self, found: client().delete_trail(Name=NAME) and {})
-    assert run(parameters)["Outcome"] == "gone"
 
 
 def test_a_trail_of_a_stack_is_mended_in_its_template() -> None:

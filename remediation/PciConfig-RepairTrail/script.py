@@ -16,11 +16,13 @@ from pci_config.trail_selectors import completed_selectors
 SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content
 
 NONE = "none"
+PASSED_ROLES = "pci-config-trail-"  # as the document's role may pass them
 FLAGS = ("IncludeGlobalServiceEvents", "IsMultiRegionTrail", "LogFileValidationEnabled")
 TEXTS = ("S3BucketName", "KmsKeyId", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn")
 TOGETHER = (("IncludeGlobalServiceEvents", "IsMultiRegionTrail"), ("CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"))
 UPDATED = {"LogFileValidationEnabled": "EnableLogFileValidation"}  # where UpdateTrail spells it another way
 SELECTORS = ("EventSelectors", "AdvancedEventSelectors")
+WARNING = "stop logging, as before the fix: WARNING, FROM THEN ON THIS TRAIL RECORDS NOTHING until it is started again"
 STOPPED = "is not logging"  # of pci_config.trail.status_gaps; the others are failed deliveries
 
 
@@ -148,6 +150,9 @@ class TrailRepair(OwnTrail):
             for name in TOGETHER[1]:
                 members[name] = self._needed(name, name)
                 require_own(self._event, members[name])
+            role = members["CloudWatchLogsRoleArn"]
+            if f":role/{PASSED_ROLES}" not in role:
+                raise Refused(f"{role}: this document may pass CloudTrail roles named {PASSED_ROLES}* only")
         return members
 
     def _archive(self, now: str) -> str:
@@ -191,7 +196,7 @@ class TrailRestore(OwnTrail):
             parameters = {"TrailName": self.resource_arn, **before["Selectors"]}
             found.append(Change("cloudtrail", "put_event_selectors", parameters, "put the earlier event selectors back"))
         if now["IsLogging"] and not before["IsLogging"]:
-            found.append(Change("cloudtrail", "stop_logging", {"Name": self.resource_arn}, "stop logging"))
+            found.append(Change("cloudtrail", "stop_logging", {"Name": self.resource_arn}, WARNING))
         return found
 
 

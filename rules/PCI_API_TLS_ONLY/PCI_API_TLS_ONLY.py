@@ -8,6 +8,7 @@ from typing import Any
 
 from pci_config.api_tls import PRIVATE, RestApi, domain_name_fault, rest_api_fault
 from pci_config.rule import (
+    ACCOUNT_RESOURCE_TYPE,
     Clients,
     Facts,
     Finding,
@@ -17,18 +18,20 @@ from pci_config.rule import (
     RuleInputError,
     Scope,
     about,
+    about_account,
     choice,
     compliant,
+    counted,
     flag,
     non_compliant,
+    not_applicable,
+    numbered,
     optional,
     reading,
     required,
 )
 
 DOMAIN_NAME = "AWS::ApiGateway::DomainName"
-PRIVATE_DOMAIN_NAME = "AWS::ApiGateway::DomainNameV2"
-HTTP_DOMAIN_NAME = "AWS::ApiGatewayV2::DomainName"
 REST_API = "AWS::ApiGateway::RestApi"
 SUFFIX = " [PCI 4.2.1]"
 
@@ -41,10 +44,8 @@ class ApiParameters:
 
 @dataclass(frozen=True, slots=True)
 class DomainName:
-    """A domain name as an API gives it: the id under which it is reported, and the policy of each configuration."""
+    """A domain name as an API gives it, with the policy of each configuration."""
 
-    resource_type: str
-    resource_id: str
     name: str
     policies: tuple[str, ...]
 
@@ -72,14 +73,9 @@ class UnrecordedDomainNames(Lookup[Sequence[DomainName]]):
         known = {each["domainName"] for each in domain_names}
         private = [each for each in domain_names if is_private(each)]
         return [
+            *(DomainName(each["domainName"], (str(each.get("securityPolicy") or ""),)) for each in private),
             *(
-                DomainName(
-                    PRIVATE_DOMAIN_NAME, each["domainNameArn"], each["domainName"], (str(each.get("securityPolicy") or ""),)
-                )
-                for each in private
-            ),
-            *(
-                DomainName(HTTP_DOMAIN_NAME, each["DomainName"], each["DomainName"], tuple(configured_policies(each)))
+                DomainName(each["DomainName"], tuple(configured_policies(each)))
                 for page in others
                 for each in page.get("Items", [])
                 if each["DomainName"] not in known
@@ -127,10 +123,16 @@ class PciApiTlsOnly(PciRule):
     APIs take TLS 1.2 or newer on their default endpoints whatever is set, and are not reported. Whether clients show
     certificates (mutual TLS) is another matter and changes no verdict.
 
-    | domain name (change; private ones and those of HTTP APIs on schedule) | verdict |
+    | domain name (on change) | verdict |
     |---|---|
-    | a policy of `MinimumTlsVersion` or newer, on every configuration | compliant |
+    | a policy of `MinimumTlsVersion` or newer | compliant |
     | an older policy, an unknown one, or none | non-compliant, names it |
+
+    | account and Region (on schedule): private domain names, and those that only the API of HTTP APIs shows | verdict |
+    |---|---|
+    | a policy of `MinimumTlsVersion` or newer, on every configuration of each | compliant |
+    | an older policy, an unknown one, or none, on a configuration of one | non-compliant, names it |
+    | there are none | not applicable |
 
     | REST API (on schedule) | verdict |
     |---|---|
@@ -139,10 +141,13 @@ class PciApiTlsOnly(PciRule):
     | the same, default endpoint disabled | non-compliant: API Gateway uses the API's policy through domain names too |
     | the same, default endpoint disabled and `AcceptDisabledEndpoints` true | compliant, said |
     | the last change of it failed | non-compliant: the policy may not be in force |
+
+    AWS Config has no type for the domain names of the second table, and takes evaluations of types that it knows: so the
+    account is judged.
     """
 
     resource_types = (DOMAIN_NAME,)
-    periodic_types = (REST_API, PRIVATE_DOMAIN_NAME, HTTP_DOMAIN_NAME)
+    periodic_types = (REST_API, ACCOUNT_RESOURCE_TYPE)
     parameters = ApiParameters
     lookups = (DomainNamePolicy, UnrecordedDomainNames, RestApis)
 
@@ -154,15 +159,11 @@ class PciApiTlsOnly(PciRule):
         return judge_domain_name(name, (policy,), parameters.minimum_tls_version)
 
     def decide_account(self, parameters: ApiParameters, facts: Facts) -> Sequence[Finding]:
-        minimum = parameters.minimum_tls_version
         with reading("GetRestApis, GetDomainNames"):
             apis, domain_names = facts.get(RestApis), facts.get(UnrecordedDomainNames)
         return [
             *(about(judge_rest_api(api, parameters), REST_API, arn) for arn, api in apis),
-            *(
-                about(judge_domain_name(each.name, each.policies, minimum), each.resource_type, each.resource_id)
-                for each in domain_names
-            ),
+            about_account(judge_unrecorded(domain_names, parameters.minimum_tls_version), facts),
         ]
 
 
@@ -171,6 +172,16 @@ def judge_domain_name(name: str, policies: Sequence[str], minimum: str) -> Findi
     if fault:
         return non_compliant(f"{name}: {fault}{SUFFIX}")
     return compliant(f"{name}: TLS {minimum} or newer ({', '.join(sorted(set(policies)))})")
+
+
+def judge_unrecorded(domain_names: Sequence[DomainName], minimum: str) -> Finding:
+    faults = [(each.name, domain_name_fault(each.policies, minimum)) for each in domain_names]
+    wrong = [f"{name}: {fault}" for name, fault in faults if fault]
+    if wrong:
+        return non_compliant(counted(wrong, "domain name", SUFFIX))
+    if not domain_names:
+        return not_applicable("no private domain name, and none of HTTP APIs alone")
+    return compliant(f"{numbered(len(domain_names), 'domain name')} of private and HTTP APIs: TLS {minimum} or newer")
 
 
 def judge_rest_api(api: RestApi, parameters: ApiParameters) -> Finding:

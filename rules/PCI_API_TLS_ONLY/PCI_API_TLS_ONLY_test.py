@@ -14,8 +14,6 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from PCI_API_TLS_ONLY import (
-    HTTP_DOMAIN_NAME,
-    PRIVATE_DOMAIN_NAME,
     REST_API,
     DomainName,
     DomainNamePolicy,
@@ -25,10 +23,11 @@ from PCI_API_TLS_ONLY import (
     configured_policies,
     rest_api,
 )
-from pci_config.api_tls import POLICIES, RestApi
+from pci_config.api_tls import API_POLICIES, RestApi
 from pci_config.rule import (
     COMPLIANT,
     NON_COMPLIANT,
+    NOT_APPLICABLE,
     Finding,
     NotAssessed,
     ParameterError,
@@ -45,7 +44,7 @@ ABSENT_IS_FINE = {
 }
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-REGION = "eu-west-1"
+REGION, ACCOUNT = "eu-west-1", "AWS::::Account"
 SCOPE = Scope("123456789012", REGION, NOW, Settings())
 SAMPLES = Path(__file__).resolve().parents[2] / "tests" / "data" / "ci"
 NAME = "pay.aurum.example"
@@ -74,16 +73,23 @@ def api(policy: str = STRONG, types: Sequence[str] = ("REGIONAL",), disabled: bo
     return RestApi("payments-api", tuple(types), policy, disabled, status)
 
 
-def account(apis: Sequence[RestApi] = (), domain_names: Sequence[DomainName] = (), **parameters: str) -> Sequence[Finding]:
+def scheduled(apis: Sequence[RestApi], domain_names: Sequence[DomainName], parameters: dict[str, str]) -> list[Finding]:
     rule = PciApiTlsOnly()
     known = {(RestApis,): [(ARN, each) for each in apis], (UnrecordedDomainNames,): list(domain_names)}
-    return rule.decide_account(rule.evaluate_parameters(parameters), StatedFacts(SCOPE, known))
+    return list(rule.decide_account(rule.evaluate_parameters(parameters), StatedFacts(SCOPE, known)))
+
+
+def account(apis: Sequence[RestApi] = (), **parameters: str) -> Sequence[Finding]:
+    """The findings on the APIs; without domain names there is always one more."""
+    *findings, last = scheduled(apis, (), parameters)
+    assert last == Finding(NOT_APPLICABLE, "no private domain name, and none of HTTP APIs alone", ACCOUNT, SCOPE.account_id)
+    return findings
 
 
 class RecordedDomainNameTest(unittest.TestCase):
     def test_each_policy_against_each_minimum(self) -> None:
         for minimum in ("1.2", "1.3"):
-            for policy, known in POLICIES.items():
+            for policy, known in API_POLICIES.items():
                 with self.subTest(policy=policy, minimum=minimum):
                     finding = judged(domain_name(policy), MinimumTlsVersion=minimum)
                     if known.minimum >= minimum:
@@ -148,7 +154,7 @@ class RestApiTest(unittest.TestCase):
 
     def test_each_policy_against_each_minimum(self) -> None:
         for minimum in ("1.2", "1.3"):
-            for policy, known in POLICIES.items():
+            for policy, known in API_POLICIES.items():
                 with self.subTest(policy=policy, minimum=minimum):
                     finding = self.only(api(policy), MinimumTlsVersion=minimum)
                     self.assertEqual(finding.compliance, COMPLIANT if known.minimum >= minimum else NON_COMPLIANT)
@@ -220,23 +226,36 @@ class RestApiTest(unittest.TestCase):
 class UnrecordedDomainNameTest(unittest.TestCase):
     def test_every_configuration_is_judged(self) -> None:
         for policies, compliance, words in (
-            (("TLS_1_2",), COMPLIANT, "v2.example: TLS 1.2 or newer (TLS_1_2)"),
-            ((STRONG, "TLS_1_2", "TLS_1_2"), COMPLIANT, f"({STRONG}, TLS_1_2)"),
+            (("TLS_1_2",), COMPLIANT, "1 domain name of private and HTTP APIs: TLS 1.2 or newer"),
+            ((STRONG, "TLS_1_2", "TLS_1_2"), COMPLIANT, "1 domain name of"),
             (("TLS_1_2", "TLS_1_0"), NON_COMPLIANT, "v2.example: policy TLS_1_0 accepts TLS 1.0"),
             (("TLS_1_2", ""), NON_COMPLIANT, "v2.example: names no security policy; expected one of TLS 1.2 or newer"),
             ((), NON_COMPLIANT, "v2.example: names no security policy"),
         ):
-            for resource_type in (HTTP_DOMAIN_NAME, PRIVATE_DOMAIN_NAME):
-                with self.subTest(policies=policies, resource_type=resource_type):
-                    (finding,) = account(domain_names=[DomainName(resource_type, "id", "v2.example", policies)])
-                    self.assertEqual((finding.resource_type, finding.resource_id), (resource_type, "id"))
-                    self.assertEqual(finding.compliance, compliance)
-                    self.assertIn(words, finding.annotation)
+            with self.subTest(policies=policies):
+                (finding,) = scheduled([], [DomainName("v2.example", policies)], {})
+                self.assertEqual((finding.resource_type, finding.resource_id), (ACCOUNT, SCOPE.account_id))
+                self.assertEqual(finding.compliance, compliance)
+                self.assertIn(words, finding.annotation)
+
+    def test_one_finding_tells_of_all(self) -> None:
+        good, bad, other = (
+            DomainName("good.example", (STRONG,)),
+            DomainName("bad.example", ("TLS_1_0",)),
+            DomainName("other.example", ()),
+        )
+        (finding,) = scheduled([], [good, good], {})
+        self.assertEqual(finding.annotation, "2 domain names of private and HTTP APIs: TLS 1.2 or newer")
+        (finding,) = scheduled([], [good, bad], {})
+        self.assertEqual(
+            finding.annotation, "bad.example: policy TLS_1_0 accepts TLS 1.0; expected TLS 1.2 or newer [PCI 4.2.1]"
+        )
+        (finding,) = scheduled([], [good, bad, other], {})
+        self.assertTrue(finding.annotation.startswith("2 domain names; first: bad.example: policy"), finding.annotation)
+        self.assertEqual(len(scheduled([api(), api()], [good], {})), 3)
 
     def test_a_minimum_holds_for_them_too(self) -> None:
-        (finding,) = account(
-            domain_names=[DomainName(HTTP_DOMAIN_NAME, "v2.example", "v2.example", ("TLS_1_2",))], MinimumTlsVersion="1.3"
-        )
+        (finding,) = scheduled([], [DomainName("v2.example", ("TLS_1_2",))], {"MinimumTlsVersion": "1.3"})
         self.assertIn("accepts TLS 1.2; expected TLS 1.3 or newer [PCI 4.2.1]", finding.annotation)
 
     def test_configurations_as_aws_describes_them(self) -> None:
@@ -248,7 +267,7 @@ class UnrecordedDomainNameTest(unittest.TestCase):
 class DeclarationTest(unittest.TestCase):
     def test_what_it_judges_and_when(self) -> None:
         self.assertEqual(PciApiTlsOnly.resource_types, (domain_name()["resourceType"],))
-        types = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::DomainNameV2", "AWS::ApiGatewayV2::DomainName")
+        types = ("AWS::ApiGateway::RestApi", "AWS::::Account")
         self.assertEqual(PciApiTlsOnly.periodic_types, types)  # what is gone is retired by these
         self.assertTrue(PciApiTlsOnly.is_periodic())
         self.assertEqual({action for lookup in PciApiTlsOnly.lookups for action in lookup.actions}, {"apigateway:GET"})
@@ -289,7 +308,7 @@ class LiveTest(unittest.TestCase):
             )
         self.assertEqual(
             UnrecordedDomainNames.live(Clients(), SCOPE),
-            [DomainName(HTTP_DOMAIN_NAME, "partners.example", "partners.example", ("TLS_1_2",))],
+            [DomainName("partners.example", ("TLS_1_2",))],
         )
 
     def test_private_domain_names(self) -> None:
@@ -312,6 +331,4 @@ class LiveTest(unittest.TestCase):
             first.add_response("get_domain_names", {"items": names}, {"position": "next"})
             second.add_response("get_domain_names", {"Items": []}, {})
             found = UnrecordedDomainNames.live(Stubbed(), SCOPE)
-        self.assertEqual([each.policies for each in found], [(STRONGEST,), ("",)])
-        self.assertEqual({(each.resource_type, each.resource_id, each.name) for each in found},
-                         {(PRIVATE_DOMAIN_NAME, arn, "inside.example")})  # fmt: skip
+        self.assertEqual(found, [DomainName("inside.example", (STRONGEST,)), DomainName("inside.example", ("",))])

@@ -194,7 +194,7 @@ class LockTest(Table):
             ({"objectLockEnabled": "Enabled", "rule": None}, "no default retention: set GOVERNANCE, 365 days"),
             ({"objectLockEnabled": "Enabled"}, "no default retention"),
             (lock(days=364), "keeps objects 364 days only, expected >= 365"),
-            (lock("COMPLIANCE", days=1), "keeps objects 1 days only"),
+            (lock("COMPLIANCE", days=1), "keeps objects 1 day only"),
         ):
             with self.subTest(expected=expected, value=value):
                 self.bad(bucket(ObjectLockConfiguration=value), f"{expected}")

@@ -18,18 +18,22 @@ from pci_config.environments import (
 from pci_config.iam_condition import PolicyError
 from pci_config.iam_policy import Opening, parse_policy
 from pci_config.rule import (
+    ACCOUNT_RESOURCE_TYPE,
     MAX_ANNOTATION_CHARACTERS,
     Facts,
     Finding,
     Item,
     PciRule,
     RuleInputError,
+    Scope,
     about,
     about_account,
     bounded,
     compliant,
+    counted,
     non_compliant,
     not_applicable,
+    numbered,
     required,
     words,
 )
@@ -48,7 +52,6 @@ from pci_config.settings import Settings
 
 VPC, SUBNET, CLUSTER, ROLE = "AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::ECS::Cluster", "AWS::IAM::Role"
 PEERING, ATTACHMENT = "AWS::EC2::VPCPeeringConnection", "AWS::EC2::TransitGatewayAttachment"
-SHARE = "AWS::RAM::ResourceShare"
 SUFFIX = " [PCI 6.5.3]"
 ASSUME = ("sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity")
 JOINING = ("active", "initiating-request", "pending-acceptance", "provisioning")
@@ -97,17 +100,22 @@ class PciEnvironmentSeparated(PciRule):
     | role in production that everyone or a non-production account may assume, by its trust policy | non-compliant |
     | role elsewhere; any other resource without environment tag; a tag in a shared account | not applicable |
 
-    | found on schedule, by this account and Region | verdict |
+    | account and Region (on schedule): shares of AWS RAM | verdict |
     |---|---|
-    | share of production with another environment, an organization, unknown unit or account; or the reverse | non-compliant |
-    | transit gateway with a route between attachments of production and of another or unknown account | non-compliant |
+    | of production with another environment, an organization, unknown unit or account; or the reverse | non-compliant |
+    | no such share | compliant |
 
-    Routes through appliances in between are not followed. Trusts in unknown accounts are PCI_ROLE_TRUST_LIMITED's.
+    | transit gateway (on schedule) | verdict |
+    |---|---|
+    | a route between attachments of production and of another environment or unknown account | non-compliant |
+
+    Shares are reported on the account, since AWS Config has no type for them. Routes through appliances in between are not
+    followed. Trusts in unknown accounts are PCI_ROLE_TRUST_LIMITED's.
     """
 
     resource_types = (PEERING, ATTACHMENT, ROLE, VPC, SUBNET, GROUP, LOAD_BALANCER, CLASSIC_LOAD_BALANCER, DB_CLUSTER,
                       DB_INSTANCE, BUCKET, CLUSTER, SERVICE, FUNCTION)  # fmt: skip
-    periodic_types = ("AWS::::Account", SHARE, GATEWAY)
+    periodic_types = (ACCOUNT_RESOURCE_TYPE, GATEWAY)
     parameters = EnvironmentParameters
     lookups = (GatewayOwner, Gateways, Shares)
 
@@ -130,10 +138,10 @@ class PciEnvironmentSeparated(PciRule):
 
     def decide_account(self, parameters: EnvironmentParameters, facts: Facts) -> Sequence[Finding]:
         account = own_account(facts.scope.account_id, facts.scope.settings)
-        found = [_share(share, account, parameters, facts.scope.settings) for share in facts.get(Shares)]
-        found += [_gateway(gateway, facts.scope.settings) for gateway in facts.get(Gateways)]
-        nothing = f"{account} has no resource share and no transit gateway in {facts.scope.region}"
-        return found or [about_account(compliant(nothing), facts)]
+        return [
+            about_account(_shares(facts.get(Shares), account, parameters, facts.scope), facts),
+            *(_gateway(gateway, facts.scope.settings) for gateway in facts.get(Gateways)),
+        ]
 
 
 # ---------------------------------------------------------------------------------------------------------------- tags
@@ -209,21 +217,25 @@ def _gateway(gateway: Gateway, settings: Settings) -> Finding:
 # ----------------------------------------------------------------------------------------------- shares and trusts
 
 
-def _share(share: Share, account: Account, parameters: EnvironmentParameters, settings: Settings) -> Finding:
-    name = f"share {share.name or share.arn.rpartition('/')[2]}"
+def _shares(shares: Sequence[Share], account: Account, parameters: EnvironmentParameters, scope: Scope) -> Finding:
+    faults = [fault for share in shares if (fault := _share_fault(share, account, parameters, scope.settings))]
+    if faults:
+        return non_compliant(counted(faults, "resource share", SUFFIX))
+    if not shares:
+        return compliant(f"{account} has no resource share in {scope.region}")
+    return compliant(f"{numbered(len(shares), 'resource share')} of or with {account}: none joins environments")
+
+
+def _share_fault(share: Share, account: Account, parameters: EnvironmentParameters, settings: Settings) -> str | None:
+    name = f"share {bounded(share.name or share.arn.rpartition('/')[2], 60)}"
     if share.owner != account.id:
         owner = account_of(share.owner, settings)
-        finding = (
-            _wrong(f"{name} comes from {owner} to {account}; leave it")
-            if must_be_apart(owner, account)
-            else compliant(f"{name} of {owner} joins no environments")
-        )
-        return about(finding, SHARE, share.arn)
+        return f"{name} comes from {owner} to {account}; leave it" if must_be_apart(owner, account) else None
     faults = list(_strangers(share, account, parameters, settings))
-    if faults:
-        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
-        return about(_wrong(f"{name} of {account} goes to {faults[0]}{more}; remove the principal"), SHARE, share.arn)
-    return about(compliant(f"{name} goes to {len(share.principals)} principals that may have it"), SHARE, share.arn)
+    if not faults:
+        return None
+    more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+    return f"{name} of {account} goes to {faults[0]}{more}; remove the principal"
 
 
 def _strangers(share: Share, account: Account, parameters: EnvironmentParameters, settings: Settings) -> Iterator[str]:

@@ -266,7 +266,8 @@ class TransitGatewayTest(Table):
             ({("a", "b"), ("b", "a")}, "from 600000000006 (production) to 700000000007 (staging) and 1 more; use"),
         ):
             with self.subTest(routes=routes):
-                (finding,) = scheduled("delegated_admin", gateways=[Gateway("tgw-1", owners, frozenset(routes))])
+                shares, finding = scheduled("delegated_admin", gateways=[Gateway("tgw-1", owners, frozenset(routes))])
+                self.assertEqual(shares.compliance, COMPLIANT)
                 self.assertEqual((finding.resource_type, finding.resource_id), ("AWS::EC2::TransitGateway", "tgw-1"))
                 if problem:
                     self.assert_wrong(finding, problem)
@@ -304,19 +305,33 @@ class SharesTest(Table):
         ):
             with self.subTest(owner=owner, principals=principals):
                 (finding,) = scheduled(owner, [Share("arn:share/1", "data", ACCOUNTS[owner], principals)])
-                self.assertEqual((finding.resource_type, finding.resource_id), ("AWS::RAM::ResourceShare", "arn:share/1"))
+                self.assertEqual((finding.resource_type, finding.resource_id), ("AWS::::Account", ACCOUNTS[owner]))
                 if problem:
                     self.assert_wrong(finding, problem)
                 else:
                     self.assertEqual(finding.compliance, COMPLIANT)
-                    self.assertIn(f"goes to {len(principals)} principals", finding.annotation)
+                    self.assertTrue(finding.annotation.startswith("1 resource share of or with "), finding.annotation)
 
     def test_units_of_production_by_parameter(self) -> None:
         raw = {"ProductionUnits": UNIT}
         for owner, compliance in (("production", COMPLIANT), ("staging", NON_COMPLIANT)):
             (finding,) = scheduled(owner, [Share("arn:share/1", "", ACCOUNTS[owner], (UNIT,))], raw=raw)
             self.assertEqual(finding.compliance, compliance)
-            self.assertIn("share 1 ", finding.annotation)
+            if compliance == NON_COMPLIANT:
+                self.assertIn("share 1 of", finding.annotation)  # without a name, by the end of its ARN
+
+    def test_one_finding_tells_of_all(self) -> None:
+        good = Share("arn:share/1", "good", ACCOUNTS["production"], (ACCOUNTS["production"],))
+        bad = Share("arn:share/2", "bad", ACCOUNTS["production"], (ACCOUNTS["staging"],))
+        worse = Share("arn:share/3", "w" * 90, STRANGER)
+        (finding,) = scheduled("production", [good, good])
+        self.assertEqual(finding.annotation, "2 resource shares of or with 600000000006 (production): none joins environments")
+        (finding,) = scheduled("production", [good, bad])
+        self.assert_wrong(finding, "share bad of 600000000006 (production) goes to 700000000007 (staging); remove")
+        self.assertTrue(finding.annotation.startswith("share bad"), finding.annotation)
+        (finding,) = scheduled("production", [worse, good, bad])
+        self.assert_wrong(finding, "2 resource shares; first: share wwww")
+        self.assert_wrong(finding, "… comes from 999999999999 (not of this organization) to 600000000006 (production); leave")
 
     def test_shares_of_others(self) -> None:
         for owner, role, problem in (
@@ -332,12 +347,12 @@ class SharesTest(Table):
                     self.assert_wrong(finding, problem)
                 else:
                     self.assertEqual(finding.compliance, COMPLIANT)
-                    self.assertIn("joins no environments", finding.annotation)
+                    self.assertIn("none joins environments", finding.annotation)
 
     def test_nothing_shared(self) -> None:
         (finding,) = scheduled("production")
         self.assertEqual((finding.compliance, finding.resource_id), (COMPLIANT, ACCOUNTS["production"]))
-        self.assertIn("has no resource share and no transit gateway in eu-west-1", finding.annotation)
+        self.assertIn("has no resource share in eu-west-1", finding.annotation)
 
 
 def trusting(principal: Any, condition: Any = None, effect: str = "Allow", action: Any = "sts:AssumeRole") -> dict[str, Any]:

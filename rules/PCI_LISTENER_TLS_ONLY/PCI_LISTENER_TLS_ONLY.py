@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pci_config.classic_tls import NEGOTIATION_POLICY_TYPE, MalformedPolicyError, NegotiationPolicy, negotiation_fault
 from pci_config.rule import (
     Clients,
     Facts,
@@ -22,16 +23,16 @@ from pci_config.rule import (
     counted,
     non_compliant,
     not_applicable,
+    numbered,
     ports,
     reading,
     required,
 )
-from pci_config.tls import CLASSIC_POLICIES, POLICIES, REFERENCE_POLICY, attribute_fault, policy_fault, redirect_fault
+from pci_config.tls import POLICIES, policy_fault, redirect_fault
 
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 CLASSIC_LOAD_BALANCER = "AWS::ElasticLoadBalancing::LoadBalancer"
-SSL_POLICY_TYPE = "SSLNegotiationPolicyType"
 SUFFIX = " [PCI 4.2.1]"
 
 
@@ -122,32 +123,6 @@ class ClassicListener:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NegotiationPolicy:
-    """An SSL negotiation policy of a classic load balancer."""
-
-    reference: str
-    attributes: Mapping[str, bool]
-
-    @classmethod
-    def from_description(cls, name: str, description: Mapping[str, Any]) -> NegotiationPolicy:
-        """Raises RuleInputError unless every attribute says whether it is on: a silent one could be TLS 1.0."""
-        reference, attributes = "", dict[str, bool]()
-        for entry in description.get("policyAttributeDescriptions") or []:
-            attribute, value = (
-                (entry.get("attributeName"), entry.get("attributeValue")) if isinstance(entry, Mapping) else ("", "")
-            )
-            if attribute == REFERENCE_POLICY and isinstance(value, str):
-                reference = value
-            elif isinstance(attribute, str) and attribute and value in ("true", "false"):
-                attributes[attribute] = attributes.get(attribute, False) or value == "true"
-            else:
-                raise RuleInputError(
-                    f"LoadBalancerPolicies: {name}: attribute {attribute!r} is {value!r}, expected true or false"
-                )
-        return cls(reference, attributes)
-
-
 class PciListenerTlsOnly(PciRule):
     """Listeners of load balancers accept TLS 1.2 or newer only, or redirect to it.
 
@@ -210,10 +185,9 @@ def require_redirect_everywhere(listener: Listener, facts: Facts) -> Finding:
     rules = facts.get(ListenerRules, listener.arn)
     faults = [f"rule {rule.get('Priority')} {fault}" for rule in rules if (fault := redirect_fault(rule.get("Actions") or ()))]
     if faults:
-        return non_compliant(
-            f"port {listener.port}: {len(faults)} of {len(rules)} rules send requests on: {faults[0]}; redirect it{SUFFIX}"
-        )
-    return compliant(f"port {listener.port}: redirects to HTTPS (default action and {len(rules)} rules)")
+        count = f"{len(faults)} of {numbered(len(rules), 'rule')} {'sends' if len(faults) == 1 else 'send'}"
+        return non_compliant(f"port {listener.port}: {count} requests on: {faults[0]}; redirect it{SUFFIX}")
+    return compliant(f"port {listener.port}: redirects to HTTPS (default action and {numbered(len(rules), 'rule')})")
 
 
 def require_listed_pass_through(listener: Listener, parameters: ListenerParameters, facts: Facts) -> Finding:
@@ -241,7 +215,7 @@ def judge_classic(item: Item, minimum: str) -> Finding:
         return non_compliant(counted(faults, "listener", SUFFIX))
     if unreadable:
         raise unreadable[0]
-    return compliant(f"all {len(listeners)} listeners take TLS {minimum} or newer" if listeners else "no listeners")
+    return compliant(f"{numbered(len(listeners), 'listener')} with TLS {minimum} or newer" if listeners else "no listeners")
 
 
 def classic_fault(listener: ClassicListener, item: Item, minimum: str) -> str | None:
@@ -263,20 +237,21 @@ def negotiation_policies(listener: ClassicListener, item: Item) -> list[tuple[st
         if isinstance(entry, Mapping) and isinstance(entry.get("policyName"), str)
     }
     missing = [name for name in listener.policy_names if name not in described]
-    found = [name for name in listener.policy_names if described.get(name, {}).get("policyTypeName") == SSL_POLICY_TYPE]
+    found = [name for name in listener.policy_names if described.get(name, {}).get("policyTypeName") == NEGOTIATION_POLICY_TYPE]
     if missing or not found:
         what = f"policy {missing[0]}" if missing else "an SSL negotiation policy of it"
         raise RuleInputError(f"port {listener.port}: supplementaryConfiguration.LoadBalancerPolicies does not describe {what}")
-    return [(name, NegotiationPolicy.from_description(name, described[name])) for name in found]
+    return [(name, negotiation_policy(name, described[name])) for name in found]
 
 
-def negotiation_fault(name: str, policy: NegotiationPolicy, minimum: str) -> str | None:
-    """A predefined policy is judged by the table, and by its attributes too where they are recorded with it."""
-    fault = policy_fault(policy.reference, minimum, CLASSIC_POLICIES) if policy.reference else None
-    if fault is None and (not policy.reference or any(a.startswith("Protocol-") for a in policy.attributes)):
-        fault = attribute_fault(policy.attributes, minimum)
-        fault = f"policy {name} {fault}" if fault else None
-    return fault
+def negotiation_policy(name: str, description: Mapping[str, Any]) -> NegotiationPolicy:
+    entries = [each if isinstance(each, Mapping) else {} for each in description.get("policyAttributeDescriptions") or []]
+    try:
+        return NegotiationPolicy.of_attributes(
+            name, ((each.get("attributeName"), each.get("attributeValue")) for each in entries)
+        )
+    except MalformedPolicyError as error:
+        raise RuleInputError(f"LoadBalancerPolicies: {error}") from None
 
 
 lambda_handler = PciListenerTlsOnly.as_lambda_handler()

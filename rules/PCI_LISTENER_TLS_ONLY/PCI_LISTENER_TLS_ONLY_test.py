@@ -191,7 +191,7 @@ class HttpListenerTest(unittest.TestCase):
     def test_one_path_that_still_forwards(self) -> None:
         finding = judged(listener("HTTP", 80, [REDIRECT]), rules=[rule(REDIRECT), rule(FORWARD, priority="7")])
         self.assertEqual(finding.compliance, NON_COMPLIANT)
-        self.assertIn("1 of 2 rules send requests on: rule 7 does forward over HTTP", finding.annotation)
+        self.assertIn("1 of 2 rules sends requests on: rule 7 does forward over HTTP", finding.annotation)
 
     def test_a_snapshot_cannot_show_the_rules(self) -> None:
         with self.assertRaises(NotAssessed):
@@ -348,7 +348,7 @@ class ClassicTest(unittest.TestCase):
         sticky = {"policyName": "sticky", "policyTypeName": "LBCookieStickinessPolicyType", "policyAttributeDescriptions": [{}]}
         item = classic(("HTTPS", 443, ["sticky", "p"]), policies=[sticky, negotiation("p", **GOOD)])
         finding = judged(item)
-        self.assertEqual((finding.compliance, finding.annotation), (COMPLIANT, "all 1 listeners take TLS 1.2 or newer"))
+        self.assertEqual((finding.compliance, finding.annotation), (COMPLIANT, "1 listener with TLS 1.2 or newer"))
 
     def test_several_listeners_are_counted(self) -> None:
         finding = judged(classic(("HTTP", 80, []), ("TCP", 25, [])))

@@ -120,7 +120,7 @@ class _Judge:
         problems = gaps(groups, alerts)
         if not problems:
             count = sum(map(len, names.values()))
-            return compliant(f"{_by(alerts)} alert on {count} calls in {len(groups)} groups{_unseen(extra, alerts)}")
+            return compliant(f"{_named(alerts)} on {count} calls in {len(groups)} groups{_unseen(extra, alerts)}")
         home = self._judged_elsewhere()
         if home is not None:
             return home
@@ -283,9 +283,10 @@ class _Judge:
         return None if exists else f"{bounded(arn, 90)} does not exist"
 
 
-def _by(alerts: Sequence[Alert]) -> str:
+def _named(alerts: Sequence[Alert]) -> str:
     names = list(dict.fromkeys(alert.name for alert in alerts if alert.fault is None))
-    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return ", ".join(names[:2]) + more + (" alerts" if len(names) == 1 else " alert")
 
 
 def _unseen(extra: Groups, alerts: Sequence[Alert]) -> str:

@@ -391,9 +391,9 @@ class EventRuleTest(Case):
             ("schedules beside it", [event_rule(), {"Name": "nightly", "State": "ENABLED", "ScheduleExpression": "rate(1 day)"}], {}),
         ):  # fmt: skip
             with self.subTest(name):
-                self.assert_judged(judged(self.TRAIL, rules=rules, **how), COMPLIANT, "alert on 36 calls in 5 groups")
+                self.assert_judged(judged(self.TRAIL, rules=rules, **how), COMPLIANT, "on 36 calls in 5 groups")
         self.assertTrue(
-            judged(self.TRAIL, rules=[wide]).annotation.endswith("EventBridge rule wide alert on 36 calls in 5 groups")
+            judged(self.TRAIL, rules=[wide]).annotation.endswith("EventBridge rule wide alerts on 36 calls in 5 groups")
         )
 
     def test_rules_that_alert_nobody(self) -> None:
@@ -450,7 +450,7 @@ class EventRuleTest(Case):
         finding = judged(trail(), rules=[event_rule()])
         self.assert_judged(finding, NON_COMPLIANT, "EventBridge rule changes misses", f"of account {OTHER}")
         local = judged(trail(), rules=[event_rule()], AlertHome="each-region")
-        self.assert_judged(local, COMPLIANT, "EventBridge rule changes alert on 36 calls")
+        self.assert_judged(local, COMPLIANT, "EventBridge rule changes alerts on 36 calls")
 
     def test_an_organization_trail_whose_selectors_are_hidden_feeds_the_bus(self) -> None:
         foreign = trail(owner=OTHER)
@@ -482,7 +482,7 @@ class HomeTest(Case):
 
     def test_own_alerts_are_enough_elsewhere(self) -> None:
         finding = judged(trail(), rules=[event_rule()], targets=[{"Id": "1", "Arn": FUNCTION}], scope=self.MEMBER)
-        self.assert_judged(finding, COMPLIANT, "EventBridge rule changes alert on 36 calls")
+        self.assert_judged(finding, COMPLIANT, "EventBridge rule changes alerts on 36 calls")
 
     def test_no_home_leaves_it_to_another(self) -> None:
         other_home = trail("other", OTHER, HomeRegion=SECOND)

@@ -23,7 +23,7 @@ _ROWS = (
     ("1.2", False, "SecurityPolicy_TLS13_1_2_2021_06 SecurityPolicy_TLS12_2018_EDGE TLS_1_2"),
     ("1.0", False, "TLS_1_0"),
 )
-POLICIES = {
+API_POLICIES = {
     name: SecurityPolicy(name, minimum, forward_secrecy) for minimum, forward_secrecy, names in _ROWS for name in names.split()
 }
 
@@ -46,7 +46,7 @@ class RestApi:
 
 def api_policy_fault(policy: str, minimum: str) -> str | None:
     """What is wrong with a policy; None when it accepts nothing older than `minimum` ("1.2" or "1.3")."""
-    return policy_fault(policy, minimum, POLICIES)
+    return policy_fault(policy, minimum, API_POLICIES)
 
 
 def rest_api_fault(api: RestApi, minimum: str, accept_disabled_endpoint: bool) -> str | None:

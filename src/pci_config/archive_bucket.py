@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pci_config.rule import Item, RuleInputError, optional, reading, required, tags_of
+from pci_config.rule import Item, RuleInputError, numbered, optional, reading, required, tags_of
 from pci_config.settings import ARCHIVE_TAG, Settings
 
 DAYS_PER_YEAR = 365  # leap days left out: a year of retention is never shorter
@@ -53,7 +53,7 @@ def lock_fault(item: Item, mode: str, days: int) -> str | None:
     if found not in ("GOVERNANCE", "COMPLIANCE"):
         raise RuleInputError(f"{where}: mode {found!r} is not known")
     if kept < days:
-        return f"Object Lock keeps objects {kept} days only, expected >= {days}"
+        return f"Object Lock keeps objects {numbered(kept, 'day')} only, expected >= {days}"
     if (found, mode) == ("GOVERNANCE", "COMPLIANCE"):
         return "Object Lock retention can be bypassed (mode GOVERNANCE), expected COMPLIANCE"
     return None

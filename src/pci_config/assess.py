@@ -12,14 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from operator import attrgetter
+from typing import Any, ClassVar
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pci_config.catalogue import RuleEntry
+from pci_config.collect._deferred import Deferred
 from pci_config.exceptions import ExceptionRegister
 from pci_config.items import EVALUATED_STATUSES, ItemFormError
+from pci_config.parallel import each
+from pci_config.recorded_types import CLOUDFRONT_REGION
 from pci_config.rule import (
     ACCOUNT_RESOURCE_TYPE,
     Clients,
@@ -41,11 +45,9 @@ from pci_config.sources.snapshot import RawItem, Snapshot, newest
 SCHEMA_VERSION = "1"
 COMPLIANCES = ("COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE", "EXCEPTED", "NOT_ASSESSED", "ERROR")
 GLOBAL = "global"
-CLOUDFRONT_REGION = "us-east-1"  # where AWS Config records distributions
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, gc=False):
     """One verdict, as in the results document."""
 
     rule: str
@@ -62,12 +64,11 @@ class Result:
     configuration_item_captured_at: str | None
     named_by: tuple[int, ...] = ()  # exceptions that name this finding, in force or not; not part of the document
 
+    order: ClassVar = attrgetter("rule", "account_id", "region", "resource_type", "resource_id")
+
     def document(self) -> dict[str, Any]:
         """The members of the contract by name, ready for JSON; what is in them is shared, not copied."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "named_by"}
-
-    def order(self) -> tuple[str, ...]:
-        return self.rule, self.account_id, self.region, self.resource_type, self.resource_id
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "named_by"}
 
 
 @dataclass
@@ -159,10 +160,14 @@ class Judge:
 
     def item(self, item: Item, facts: Facts) -> list[Result]:
         """The verdict of every rule that judges the item's type."""
-        return [
-            self._result(entry, item, self._decided(lambda r=rule, p=parameters: [r.decide(item, p, facts)])[0])
-            for entry, rule, parameters in self._judging.get(item["resourceType"], ())
-        ]
+        results = []
+        for entry, rule, parameters in self._judging.get(item["resourceType"], ()):
+            try:
+                finding = rule.decide(item, parameters, facts)
+            except Exception as error:
+                finding = _undecided(error)
+            results.append(self._result(entry, item, finding))
+        return results
 
     def account(self, facts: Facts, home: bool) -> list[Result]:
         """The verdicts of periodic rules on an account in a Region; rules of global scope only in the home Region."""
@@ -171,7 +176,11 @@ class Judge:
         place = {"awsAccountId": scope.account_id, "awsRegion": scope.region, "resourceType": ACCOUNT_RESOURCE_TYPE}
         for entry, rule, parameters in self._rules:
             if rule.judges_accounts() and (home or entry.region_scope == "regional"):
-                for finding in self._decided(lambda r=rule, p=parameters: list(r.decide_account(p, facts))):
+                try:
+                    findings = list(rule.decide_account(parameters, facts))
+                except Exception as error:
+                    findings = [_undecided(error)]
+                for finding in findings:
                     subject = {
                         **place,
                         "resourceType": finding.resource_type or ACCOUNT_RESOURCE_TYPE,
@@ -189,19 +198,6 @@ class Judge:
             "resourceId": account_id,
         }
         return [self._result(entry, subject, Finding("ERROR", bounded(message))) for entry in self.entries]
-
-    def _decided(self, decide: Any) -> list[Finding]:
-        try:
-            findings: list[Finding] = decide()
-        except NotAssessed as error:
-            return [Finding("NOT_ASSESSED", bounded(str(error)))]
-        except (RuleInputError, SettingMissing) as error:
-            return [Finding("ERROR", bounded(str(error)))]
-        except (ClientError, BotoCoreError) as error:
-            return [Finding("ERROR", bounded(f"AWS: {error}"))]
-        except Exception as error:
-            return [Finding("ERROR", bounded(f"the rule failed: {type(error).__name__}: {error}"))]
-        return findings
 
     def _result(self, entry: RuleEntry, item: Item, finding: Finding) -> Result:
         compliance, annotation = finding.compliance, finding.annotation
@@ -229,6 +225,17 @@ class Judge:
             configuration_item_captured_at=item.get("configurationItemCaptureTime"),
             named_by=named_by,
         )
+
+
+def _undecided(error: Exception) -> Finding:
+    """The outcome of a rule that could not decide, and why."""
+    if isinstance(error, NotAssessed):
+        return Finding("NOT_ASSESSED", bounded(str(error)))
+    if isinstance(error, (RuleInputError, SettingMissing)):
+        return Finding("ERROR", bounded(str(error)))
+    if isinstance(error, (ClientError, BotoCoreError)):
+        return Finding("ERROR", bounded(f"AWS: {error}"))
+    return Finding("ERROR", bounded(f"the rule failed: {type(error).__name__}: {error}"))
 
 
 class SnapshotIndex:
@@ -306,14 +313,17 @@ def _judge_part(bounds: tuple[int, int]) -> tuple[list[Result], list[str]]:
 
 def _judge_items(judged: Sequence[RawItem], results: list[Result], problems: list[str]) -> None:
     judge, _, index = _work
+    known: dict[tuple[str, str], RecordedFacts] = {}  # of an account and Region
     for raw in judged:
         try:
             item = raw.item()
         except ItemFormError as error:
             problems.append(f"{raw.resourceType} {raw.resourceId}: {error}")
             continue
-        scope = Scope(raw.account, str(raw.awsRegion), judge.now, judge.settings)
-        results += judge.item(item, RecordedFacts(index, scope))
+        place = raw.account, str(raw.awsRegion)
+        if place not in known:
+            known[place] = RecordedFacts(index, Scope(*place, judge.now, judge.settings))
+        results += judge.item(item, known[place])
 
 
 class ReadItems:
@@ -333,9 +343,12 @@ class ReadItems:
 def assess_live(
     judge: Judge, items: Iterable[Item], clients: Clients, account_id: str, region: str, home: bool
 ) -> list[Result]:
-    """Results of one account and Region from its own APIs."""
+    """Results of one account and Region from its own APIs. Items with parts still to be asked for are judged side by side."""
     scope = Scope(account_id, region, judge.now, judge.settings)
     items = list(items)
     facts = LiveFacts(clients, scope, ReadItems(items))
-    results = [result for item in items for result in judge.item(item, facts)]
+    asking = [item for item in items if isinstance(item["supplementaryConfiguration"], Deferred)]
+    whole = [item for item in items if not isinstance(item["supplementaryConfiguration"], Deferred)]
+    results = [result for item in whole for result in judge.item(item, facts)]
+    results += [result for part in each(lambda item: judge.item(item, facts), asking) for result in part]
     return results + judge.account(facts, home)

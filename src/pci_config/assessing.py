@@ -78,6 +78,8 @@ def run(
         catalogue = Catalogue.load()
         entries = _chosen(catalogue, rules)
         register = load_register(exceptions, Known.of(catalogue, rdk_json))
+        for warning in rdk_json.warnings():
+            errors.print(f"warning: {warning}", markup=False)
         judge = Judge(entries, rdk_json.settings, rdk_json.rule_parameters, register)
         with _progress() as tell:
             assessment = _assessed(judge, source, tell)

@@ -14,14 +14,20 @@ from pci_config import rdk_json as settings_file
 from pci_config.bundle import build_bundle
 from pci_config.catalogue import Catalogue, documents_folder
 from pci_config.document_policies import document_policies
+from pci_config.document_stacks import ASSIGNMENT, PATTERN, assigned, assignment_text, document_templates, read_assignment
 from pci_config.documents import build_document, build_restore, document_names, restore_names
 from pci_config.exceptions import ExceptionRegister
 from pci_config.org_templates import member_global, member_regional
 from pci_config.pack import build_pack
 from pci_config.pages import site
 from pci_config.pages.compared import compared_pages
+from pci_config.pages.document import FOLDER as DOCUMENT_PAGES
+from pci_config.pages.document import document_pages
+from pci_config.pages.stacks import stacks_page
 from pci_config.rdk_json import RdkJson
+from pci_config.service_control import control_files
 
+OWN_ACCOUNT = Path("build/own_account")  # packs for one account, without an organization
 BUNDLE = Path("build/lambda/pci-config-rules.zip")
 NO_EXCEPTIONS = ExceptionRegister()
 
@@ -44,29 +50,42 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
     }
     texts |= {restore: build_restore(folder / fix, rdk_json.document) for fix, restore in restore_names(folder).items()}
     documents = {name: yaml.safe_load(text) for name, text in texts.items()}
+    assignment = assigned(read_assignment(root), document_names(folder))
     packs = {
         "conformance_pack.yaml": build_pack(catalogue, rdk_json, "regional", documents, exceptions),
         "conformance_pack_global.yaml": build_pack(catalogue, rdk_json, "global", documents, exceptions),
     }
+    templates = {
+        Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, document_policies(folder)),
+        Path("org_setup/member_regional/template.yaml"): member_regional(),
+        **document_templates(assignment, restore_names(folder), documents),
+    }
     checked_in = {
         **{Path(name): text for name, text in packs.items()},
-        Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, document_policies(folder)),
-        Path("org_setup/member_regional/template.yaml"): member_regional(documents),
+        **templates,
+        ASSIGNMENT: assignment_text(assignment),
+        Path("org_setup/README.md"): stacks_page(templates),
+        **control_files(rdk_json),
         Path("docs/schemas/rdk.schema.json"): json.dumps(settings_file.json_schema(), indent=2) + "\n",
         **site.pages(catalogue, rdk_json, packs),
+        **document_pages(catalogue, folder, documents, rdk_json.evidence_bucket),
         **compared_pages(root),
     }
-    return Artefacts(checked_in, {Path(f"build/documents/{name}.yaml"): text for name, text in texts.items()}, documents)
+    built = {Path(f"build/documents/{name}.yaml"): text for name, text in texts.items()}
+    for name, scope in (("conformance_pack.yaml", "regional"), ("conformance_pack_global.yaml", "global")):
+        built[OWN_ACCOUNT / name] = build_pack(catalogue, rdk_json, scope, documents, exceptions, own_account=True)
+    return Artefacts(checked_in, built, documents)
 
 
 def drift(root: Path, artefacts: Artefacts) -> list[Path]:
-    """Checked-in files that differ from what would be generated, and pages of rules that are no more."""
+    """Checked-in files that differ from what would be generated, and pages and templates of what is no more."""
     differing = [
         path
         for path, text in artefacts.checked_in.items()
         if not (root / path).is_file() or (root / path).read_text("utf-8") != text
     ]
-    return differing + site.stale(root, artefacts.checked_in)
+    there = [path.relative_to(root) for pattern in (PATTERN, f"{DOCUMENT_PAGES}/*.md") for path in sorted(root.glob(pattern))]
+    return differing + site.stale(root, artefacts.checked_in) + [path for path in there if path not in artefacts.checked_in]
 
 
 def write(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,16 +29,20 @@ def build_bundle(target: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptio
     """Write the zip; returns its SHA-256 in hex. The same inputs give the same bytes."""
     files = dict(sorted(_files(catalogue, rdk_json, exceptions)))
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, OLDEST_TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             entry.create_system = 3  # Unix, also when built on Windows
             archive.writestr(entry, content)
-    partial.replace(target)
-    return hashlib.sha256(target.read_bytes()).hexdigest()
+    data = packed.getvalue()
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.stem, delete=False) as partial:  # appears whole, or not
+        partial.write(data)
+    Path(partial.name).chmod(0o644)
+    Path(partial.name).replace(target)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _files(catalogue: Catalogue, rdk_json: RdkJson, exceptions: ExceptionRegister) -> Iterator[tuple[str, bytes]]:

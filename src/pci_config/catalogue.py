@@ -41,18 +41,34 @@ def documents_folder(root: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Remediation:
-    """How a rule's findings are fixed: document name, parameters in RemediationConfiguration form, and limits."""
+class Fix:
+    """A document that mends findings of a rule, with its parameters in RemediationConfiguration form."""
 
     document: str
     parameters: Mapping[str, Any]
+
+    @property
+    def resource_parameter(self) -> str:
+        """The parameter that takes the id of the resource."""
+        (name,) = [name for name, value in self.parameters.items() if "ResourceValue" in value]
+        return name
+
+
+@dataclass(frozen=True)
+class Remediation(Fix):
+    """The fix that AWS Config starts: one for each rule, with limits of its own."""
+
     maximum_automatic_attempts: int
     retry_attempt_seconds: int
 
 
 @dataclass(frozen=True)
 class RuleEntry:
-    """One custom rule. `parameters` maps a parameter's name to its default as text; None when it has none."""
+    """One custom rule. `parameters` maps a parameter's name to its default as text; None when it has none.
+
+    `automatic_allowed`: whether its remediation may be automatic without a written opt-in; or the document's parameters, with
+    the values that they must have for that.
+    """
 
     id: str
     folder: Path
@@ -65,6 +81,13 @@ class RuleEntry:
     region_scope: str
     seed: str
     remediation: Remediation | None
+    further_remediations: tuple[Fix, ...] = ()
+    automatic_allowed: bool | Mapping[str, str] = False
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """Every document that mends findings of this rule; people start those that AWS Config does not know."""
+        return (*((self.remediation,) if self.remediation else ()), *self.further_remediations)
 
     @cached_property
     def rule_class(self) -> type[PciRule]:
@@ -144,8 +167,8 @@ class Catalogue:
         return self.book.requirements
 
     def rules_fixed_by(self, document: str) -> list[str]:
-        """Ids of the rules whose remediation is this document."""
-        return [entry.id for entry in self.rules.values() if entry.remediation and entry.remediation.document == document]
+        """Ids of the rules that this document fixes, be it the one that AWS Config starts or a further one."""
+        return [entry.id for entry in self.rules.values() if any(fix.document == document for fix in entry.fixes)]
 
     def titles(self) -> dict[str, str]:
         """Requirement number (4.0.1) to title."""
@@ -173,6 +196,7 @@ def _entry(path: Path) -> RuleEntry:
     ):
         if value not in allowed:
             raise CatalogueError(f"{path}: {field}: {value!r} is not valid; expected {' or '.join(allowed)}")
+    remediation, further = _remediation(parameters.get("Remediation"), path), _further_remediations(parameters, path)
     declared = _declared_parameters(path.parent / f"{rule_id}.py")
     return RuleEntry(
         id=rule_id,
@@ -187,7 +211,9 @@ def _entry(path: Path) -> RuleEntry:
         severity=severity,
         region_scope=region_scope,
         seed=seed,
-        remediation=_remediation(parameters.get("Remediation")),
+        remediation=remediation,
+        further_remediations=further,
+        automatic_allowed=_automatic_allowed(parameters, path),
     )
 
 
@@ -215,15 +241,69 @@ def _declared_parameters(path: Path) -> set[str]:
     }
 
 
-def _remediation(block: Mapping[str, Any] | None) -> Remediation | None:
+def _remediation(block: Mapping[str, Any] | None, path: Path) -> Remediation | None:
     if not block:
         return None
-    return Remediation(
-        document=block["TargetId"],
-        parameters=MappingProxyType(dict(block["Parameters"])),
-        maximum_automatic_attempts=int(block["MaximumAutomaticAttempts"]),
-        retry_attempt_seconds=int(block["RetryAttemptSeconds"]),
-    )
+    fix = _fix(block, f"{path}: Remediation")
+    try:
+        attempts, seconds = int(block["MaximumAutomaticAttempts"]), int(block["RetryAttemptSeconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CatalogueError(f"{path}: Remediation: {error!r}; expected numbers of attempts and seconds") from None
+    return Remediation(fix.document, fix.parameters, attempts, seconds)
+
+
+def _further_remediations(parameters: Mapping[str, Any], path: Path) -> tuple[Fix, ...]:
+    """AWS Config takes one remediation for each rule, so these have nothing of what only Config reads."""
+    blocks = parameters.get("FurtherRemediations", [])
+    if not isinstance(blocks, list):
+        raise CatalogueError(f"{path}: FurtherRemediations is no list; expected [{{TargetId, Parameters}}, …]")
+    documents = [block["TargetId"] for block in (parameters.get("Remediation"),) if block]
+    found = []
+    for position, block in enumerate(blocks):
+        place = f"{path}: FurtherRemediations.{position}"
+        fix = _fix(block, place)
+        surplus = sorted(set(block) - {"TargetId", "Parameters"})
+        if surplus:
+            raise CatalogueError(f"{place}: {', '.join(surplus)}: only people start it; leave TargetId and Parameters")
+        if fix.document in documents:
+            raise CatalogueError(f"{place}: {fix.document} is there already")
+        documents.append(fix.document)
+        found.append(fix)
+    return tuple(found)
+
+
+def _automatic_allowed(parameters: Mapping[str, Any], path: Path) -> bool | Mapping[str, str]:
+    match parameters.get("AutomaticAllowed", False):
+        case bool() as allowed:
+            return allowed
+        case {**demanded} if demanded and all(isinstance(value, str) and value for value in demanded.values()):
+            return MappingProxyType({str(name): str(value) for name, value in demanded.items()})
+        case other:
+            expected = "true, false or the document's parameters with the values that they must have"
+            raise CatalogueError(f"{path}: AutomaticAllowed: {other!r} is not valid; expected {expected}")
+
+
+def _fix(block: Any, place: str) -> Fix:
+    if not isinstance(block, Mapping) or not isinstance(block.get("TargetId"), str) or not block["TargetId"]:
+        raise CatalogueError(f"{place}: expected an object with TargetId, a document's name, and Parameters")
+    parameters = block.get("Parameters")
+    if not isinstance(parameters, Mapping):
+        raise CatalogueError(f"{place}: Parameters is no object")
+    taking = []
+    for name, value in parameters.items():
+        match value:
+            case {"ResourceValue": {"Value": "RESOURCE_ID"}, **rest} if not rest:
+                taking.append(name)
+            case {"StaticValue": {"Values": [str(), *_] as values}, **rest} if not rest and all(
+                isinstance(text, str) and text for text in values
+            ):
+                pass
+            case _:
+                expected = '{"ResourceValue": {"Value": "RESOURCE_ID"}} or {"StaticValue": {"Values": [text, …]}}'
+                raise CatalogueError(f"{place}: Parameters.{name} is {value!r}; expected {expected}")
+    if len(taking) != 1:
+        raise CatalogueError(f"{place}: {', '.join(taking) or 'no parameter'}: exactly one takes RESOURCE_ID")
+    return Fix(block["TargetId"], MappingProxyType(dict(parameters)))
 
 
 def _json(path: Path) -> Any:

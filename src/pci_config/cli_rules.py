@@ -101,7 +101,7 @@ def list_command(
             "severity": entry.severity,
             "requirements": {version: list(numbers) for version, numbers in entry.requirements.items()},
             "region_scope": entry.region_scope,
-            "fix": entry.remediation.document if entry.remediation else None,
+            "fix": ", ".join(fix.document for fix in entry.fixes) or None,
             "description": entry.description,
         }
         for entry in custom
@@ -264,12 +264,17 @@ def _csv(export: Mapping[str, Any]) -> str:
                 "pci_3_2_1": " ".join(rule["requirements"]["3.2.1"]),
                 "resource_types": " ".join(rule.get("resource_types", [])),
                 "periodic": rule.get("periodic") or "",
-                "fix": (rule.get("remediation") or {}).get("document", ""),
+                "fix": " ".join(_documents(rule)),
                 "parameters": " ".join(f"{name}={value}" for name, value in named.items()),
                 "summary": rule["summary"] if custom else rule["why_adequate"],
             }
         )
     return stream.getvalue()
+
+
+def _documents(rule: Mapping[str, Any]) -> list[str]:
+    fixes = [rule.get("remediation"), *rule.get("further_remediations", [])]
+    return [fix["document"] for fix in fixes if fix]
 
 
 def _check_number(catalogue: Catalogue, number: str) -> None:

@@ -56,7 +56,8 @@ def judged_egress(entries: Sequence[Entry], tier: str | None, demands: EgressDem
 def _stays_inside(entry: Entry, internet_ports: tuple[int, ...], around: Surroundings) -> bool:
     """Whether the entry holds no globally routable address, or only ports on which it may."""
     first, last = entry.ports
-    if entry.protocol in WITH_PORTS and set(range(first, last + 1)) <= set(internet_ports):
+    few = last - first < len(internet_ports)
+    if entry.protocol in WITH_PORTS and few and all(port in internet_ports for port in range(first, last + 1)):
         return True
     if not isinstance(entry.peer, str):
         return not globally_routable(entry.peer)

@@ -89,7 +89,7 @@ EVERYONE = Principal("*", "*")
 HOLDER = Principal("holder", "whoever holds the policy")  # of an identity policy, which names no principal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is itself: to compare what they say would take long
 class Statement:
     """`actions`, `resources` and `principals` with True for the Not form; None where the statement has no such element."""
 
@@ -108,7 +108,11 @@ class Statement:
 
     def applies(self, subject: Principal, action: str, resource: str | None, context: Context) -> bool | None:
         """Whether the statement applies to all such requests; None: to some, or one cannot say."""
-        answers = [_among(self.actions, lambda pattern: matches(pattern.lower(), action.lower()))]
+        asked = action.lower()
+        acts = _among(self.actions, lambda pattern: matches(pattern.lower(), asked))
+        if acts is False:
+            return False
+        answers: list[bool | None] = [acts]
         if self.principals is not None:
             answers.append(_among(self.principals, lambda principal: principal.includes(subject)))
         if self.resources is not None:
@@ -194,6 +198,7 @@ class Policy:
         return tuple(dict.fromkeys(found))
 
 
+@functools.lru_cache(4096)
 def matches(pattern: str, asked: str) -> bool | None:
     """Whether a policy's pattern covers all of `asked` (text or pattern); None: it covers a part, or one cannot say.
 

@@ -9,10 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pci_config.egress import EgressDemands, judged_egress, most_exposed_first
-from pci_config.network import ALL_PROTOCOLS, WITH_PORTS, Entry, Surroundings, globally_routable
+from pci_config.network import ALL_PROTOCOLS, WITH_PORTS, Entry, Surroundings, globally_routable, protocol_name
 from pci_config.settings import Tier
 
 ADMIN_PORTS = (22, 3389)  # SSH and RDP
+HTTPS_PORT = 443
+# By IP version: a network as wide as this stands for everybody. To let as many in, narrower ones would need hundreds of
+# entries; a partner's or an office's network is narrower.
+WORLD_PREFIX_LENGTH = {4: 8, 6: 16}
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,30 @@ def exposed_admin_ports(entry: Entry, admin_ports: Sequence[int]) -> tuple[int, 
     if entry.protocol not in (*WITH_PORTS, ALL_PROTOCOLS):
         return ()
     return tuple(port for port in admin_ports if entry.ports[0] <= port <= entry.ports[1])
+
+
+def open_to_the_world(entry: Entry, admin_ports: Sequence[int]) -> bool:
+    """Whether the entry opens administration not to some network on the internet but to everybody there."""
+    if isinstance(entry.peer, str) or not exposed_admin_ports(entry, admin_ports):
+        return False
+    return entry.peer.prefixlen <= WORLD_PREFIX_LENGTH[entry.peer.version]
+
+
+def last_with_https(
+    entries: Sequence[Entry], excess: Sequence[Entry], tier: str | None, demands: IngressDemands
+) -> Entry | None:
+    """The entry among `excess` without which HTTPS would no longer enter a group that may take it; None when another stays."""
+    if tier is None:
+        taken = HTTPS_PORT in demands.internet_ports
+    else:
+        taken = any(_carries_https(protocol_name(flow.protocol), flow.ports) for flow in demands.tiers[tier].ingress)
+    carrying = [entry for entry in entries if _carries_https(entry.protocol, entry.ports)]
+    going = [entry for entry in carrying if entry in excess]
+    return going[0] if taken and going and len(going) == len(carrying) else None
+
+
+def _carries_https(protocol: str, ports: tuple[int, int]) -> bool:
+    return protocol in (ALL_PROTOCOLS, "tcp") and ports[0] <= HTTPS_PORT <= ports[1]
 
 
 def gravest_first(entries: Sequence[Entry], admin_ports: Sequence[int]) -> list[Entry]:

@@ -31,19 +31,14 @@ _WRAPPED: dict[str, frozenset[str]] = {
     "AWS::RDS::DBCluster": frozenset({"configuration.availabilityZones", "configuration.endpoint"}),
 }
 
-# event form key -> other spellings, in the order they are tried
-_SPELLINGS: dict[str, tuple[str, ...]] = {
-    "configurationItemVersion": ("configurationItemVersion", "version"),
-    "awsAccountId": ("awsAccountId", "accountId"),
-    "ARN": ("ARN", "arn"),
-    "configurationStateMd5Hash": ("configurationStateMd5Hash", "configurationItemMD5Hash"),
-    "awsRegion": ("awsRegion",),
-    "resourceType": ("resourceType",),
-    "resourceId": ("resourceId",),
-    "resourceName": ("resourceName",),
-    "availabilityZone": ("availabilityZone",),
-    "configurationItemStatus": ("configurationItemStatus",),
-}
+# event form key, and the other spelling that is tried where there is none of it
+_SPELLINGS = (
+    ("configurationItemVersion", "version"),
+    ("awsAccountId", "accountId"),
+    ("ARN", "arn"),
+    ("configurationStateMd5Hash", "configurationItemMD5Hash"),
+)
+_PLAIN = ("awsRegion", "resourceType", "resourceId", "resourceName", "availabilityZone", "configurationItemStatus")
 
 
 class ItemFormError(ValueError):
@@ -60,7 +55,10 @@ def to_event_form(raw: Mapping[str, Any] | str, resource_type: str | None = None
         return selected(raw, resource_type)[0]
     if not isinstance(raw, Mapping):
         raise ItemFormError(f"a configuration item is an object, not {type(raw).__name__}")
-    item: dict[str, Any] = {key: _first(raw, spellings) for key, spellings in _SPELLINGS.items()}
+    member = raw.get
+    item: dict[str, Any] = {key: member(other) if (value := member(key)) is None else value for key, other in _SPELLINGS}
+    for key in _PLAIN:
+        item[key] = member(key)
     item["resourceType"] = item["resourceType"] or resource_type
     for key in ("resourceType", "resourceId"):
         if not isinstance(item[key], str) or not item[key]:
@@ -72,11 +70,11 @@ def to_event_form(raw: Mapping[str, Any] | str, resource_type: str | None = None
     item["resourceCreationTime"] = _time(raw.get("resourceCreationTime"))
     item["configurationStateId"] = _state_id(raw.get("configurationStateId"))
     item["configuration"] = _decoded(raw.get("configuration"), "configuration")
-    item["supplementaryConfiguration"] = {
+    supplementary = dict(raw.get("supplementaryConfiguration") or {})
+    if supplementary and _is_api_form(raw):
         # a value that is JSON text in the event (AccessControlList) is encoded twice in the API, so one layer is taken off
-        key: _decoded(value, f"supplementaryConfiguration.{key}") if _is_api_form(raw) else value
-        for key, value in (raw.get("supplementaryConfiguration") or {}).items()
-    }
+        supplementary = {name: _decoded(value, f"supplementaryConfiguration.{name}") for name, value in supplementary.items()}
+    item["supplementaryConfiguration"] = supplementary
     item["tags"] = _tags(raw.get("tags"))
     item["relationships"] = [_relationship(entry) for entry in raw.get("relationships") or []]
     item["relatedEvents"] = list(raw.get("relatedEvents") or [])
@@ -86,10 +84,6 @@ def to_event_form(raw: Mapping[str, Any] | str, resource_type: str | None = None
 def _is_api_form(raw: Mapping[str, Any]) -> bool:
     """API replies say `version`, events and files say `configurationItemVersion`."""
     return "configurationItemVersion" not in raw and isinstance(raw.get("configuration"), str)
-
-
-def _first(raw: Mapping[str, Any], spellings: tuple[str, ...]) -> Any:
-    return next((raw[name] for name in spellings if raw.get(name) is not None), None)
 
 
 def _loads(text: str, where: str) -> Any:
@@ -105,10 +99,12 @@ def _decoded(value: Any, where: str) -> Any:
 
 def _time(value: Any) -> str | None:
     """Times as Config writes them in events: `2026-10-05T08:14:27.381Z`."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, datetime):
         utc = value.astimezone(UTC)
         return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
-    return value if isinstance(value, str) else None
+    return None
 
 
 def _state_id(value: Any) -> int | None:
@@ -125,11 +121,12 @@ def _tags(value: Any) -> dict[str, str]:
 
 
 def _relationship(entry: Mapping[str, Any]) -> dict[str, Any]:
+    member = entry.get
     return {
-        "resourceId": entry.get("resourceId"),
-        "resourceName": entry.get("resourceName"),
-        "resourceType": entry.get("resourceType"),
-        "name": entry.get("name", entry.get("relationshipName")),
+        "resourceId": member("resourceId"),
+        "resourceName": member("resourceName"),
+        "resourceType": member("resourceType"),
+        "name": entry["name"] if "name" in entry else member("relationshipName"),
     }
 
 
@@ -194,7 +191,7 @@ def new_item(
             for target_type, target_id in relationships or []
         ],
         "configuration": configuration,
-        "supplementaryConfiguration": dict(supplementary or {}),
+        "supplementaryConfiguration": {} if supplementary is None else supplementary,
         "tags": dict(tags or {}),
         "configurationItemVersion": CI_VERSION,
         "configurationItemCaptureTime": _time(capture_time),

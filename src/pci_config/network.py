@@ -7,6 +7,7 @@ Standard library only: inlined into the Automation document.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ PEER_LISTS = {
     "userIdGroupPairs": "groupId",
 }
 SCALARS = ("ipProtocol", "fromPort", "toPort")
+KNOWN_MEMBERS = frozenset(spelled for name in (*SCALARS, *PEER_LISTS) for spelled in (name, name[:1].upper() + name[1:]))
 
 
 class MalformedEntryError(ValueError):
@@ -151,7 +153,7 @@ def _peer(element: Any, name: str) -> tuple[Network | str, str]:
 
 def _require_known_members(permission: Mapping[str, Any], protocol: str) -> None:
     """A peer list that is absent, or of a kind this code does not know, must not make a group look closed."""
-    unknown = [key for key, value in permission.items() if value and _camel(key) not in (*SCALARS, *PEER_LISTS)]
+    unknown = [key for key, value in permission.items() if value and key not in KNOWN_MEMBERS]
     if unknown:
         raise MalformedEntryError(f"a permission for {protocol} has the unknown member {unknown[0]}")
     if "ipProtocol" in permission:  # items before 2017 know neither ipv4Ranges nor ipv6Ranges
@@ -204,17 +206,19 @@ def vpc_networks(vpc: Mapping[str, Any]) -> tuple[Network, ...]:
     return tuple(dict.fromkeys(found))
 
 
+@functools.lru_cache(256)
 def _camel(key: str) -> str:
     return key[:1].lower() + key[1:]
 
 
+@functools.lru_cache(256)
 def _pascal(key: str) -> str:
     return key[:1].upper() + key[1:]
 
 
 def _member(value: Mapping[str, Any], name: str) -> Any:
     """A member in the recorded spelling, or in EC2's, which capitalizes the first letter."""
-    return value.get(name, value.get(_pascal(name)))
+    return value[name] if name in value else value.get(_pascal(name))
 
 
 def _list(value: Mapping[str, Any], name: str) -> list[Any]:
@@ -233,6 +237,7 @@ def _text(value: Any, name: str) -> str:
     return text
 
 
+@functools.lru_cache(4096)  # an organization's groups name the same few networks again and again
 def _network(text: str, name: str) -> Network:
     try:
         network = ipaddress.ip_network(text, strict=False)
@@ -246,6 +251,7 @@ def _network(text: str, name: str) -> Network:
 # ---------------------------------------------------------------------------------------------------------- deciding
 
 
+@functools.lru_cache(4096)
 def globally_routable(network: Network) -> bool:
     """Whether any of its addresses is: a network is private only when it lies wholly inside one private range."""
     return not any(_subnet(network, private) for private in PRIVATE)
@@ -302,14 +308,14 @@ def _covers_group(allowed: Sequence[str], addresses: Sequence[str], entry: Entry
 
 def _covers(networks: Sequence[Network], allowed: Sequence[str], around: Surroundings) -> bool:
     """Whether the union of the allowed peers holds every network. Facts are asked last, one after the other."""
-    union: list[Network] = []
+    union: tuple[Network, ...] = ()
     doubt: UnknownFactError | None = None
     for peer in sorted(allowed, key=lambda peer: (peer.startswith("pl-"), peer == "vpc")):
         try:
-            union = _union([*union, *_networks_of(peer, around)])
+            union = _union((*union, *_networks_of(peer, around)))
         except UnknownFactError as error:
             doubt = error
-        if all(any(_subnet(network, whole) for whole in union) for network in networks):
+        if all(_inside(network, union) for network in networks):
             return True
     if doubt is not None:
         raise doubt
@@ -324,16 +330,25 @@ def _networks_of(peer: str, around: Surroundings) -> Sequence[Network]:
     if peer.startswith("pl-"):
         return around.prefix_list(peer) or ()
     try:
-        return (ipaddress.ip_network(peer),)
+        return (_flow_network(peer),)
     except ValueError as error:
         raise MalformedFlowError(f"rdk.json: NetworkTiers: peer {peer!r} is no CIDR ({error})") from None
 
 
-def _union(networks: Sequence[Network]) -> list[Network]:
+_flow_network = functools.lru_cache(512)(ipaddress.ip_network)
+
+
+@functools.lru_cache(512)
+def _union(networks: tuple[Network, ...]) -> tuple[Network, ...]:
     """The fewest networks with the same addresses: what lies in the union lies in one of them."""
     ipv4 = [network for network in networks if isinstance(network, ipaddress.IPv4Network)]
     ipv6 = [network for network in networks if isinstance(network, ipaddress.IPv6Network)]
-    return [*ipaddress.collapse_addresses(ipv4), *ipaddress.collapse_addresses(ipv6)]
+    return (*ipaddress.collapse_addresses(ipv4), *ipaddress.collapse_addresses(ipv6))
+
+
+@functools.lru_cache(4096)
+def _inside(network: Network, union: tuple[Network, ...]) -> bool:
+    return any(_subnet(network, whole) for whole in union)
 
 
 def _subnet(network: Network, whole: Network) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from pci_config.recorded_types import CLOUDFRONT_REGION
 from pci_config.settings import Settings, parse_ports
 
 
@@ -32,6 +34,17 @@ def _port_range(text: str) -> str:
     return text
 
 
+def _role_pattern(text: str) -> str:
+    reserved = text.startswith("aws-reserved/")
+    if not re.fullmatch(r"[\w+=,.@/-]{4}[\w+=,.@/*?-]*", text) or (
+        reserved and not re.search(r"AWSReservedSSO_[\w+=,.@-]{3}", text)
+    ):
+        raise ValueError(
+            "a role's name, or a pattern that begins with 4 characters of it; AWSReservedSSO_NAME for a permission set's role"
+        )
+    return text
+
+
 Role = Literal[
     "management", "delegated_admin", "log_archive", "identity", "identity_production", "production", "staging", "development"
 ]
@@ -51,6 +64,7 @@ Destination = Annotated[str, StringConstraints(pattern=DESTINATION)]
 DestinationArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:(logs|firehose|kinesis|lambda):[a-z0-9*-]+:[0-9]{12}:.{4,}$")
 ]
+RolePattern = Annotated[str, AfterValidator(_role_pattern)]
 Protocol = Annotated[str, StringConstraints(pattern=r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$")]
 Ports = Annotated[str, AfterValidator(_port_range)]
 # a CIDR, vpc, self, internet, tier:NAME or a prefix list id; the addresses themselves are checked by pci_config.network
@@ -62,6 +76,7 @@ Peer = Annotated[
 ]
 TierName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^PCI(_[A-Z0-9]+)+$")]
+DocumentValue = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ManagedRuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+(_[A-Z0-9]+)*$")]
 
 
@@ -101,10 +116,56 @@ class LogArchiveModel(_Strict):
     )
 
 
+class RuleRemediationModel(_Strict):
+    """How the fix of one rule is started. `pci_config.automatic` checks it against the rule itself."""
+
+    mode: Literal["manual", "automatic"] = Field(
+        alias="Mode", default="manual", description="automatic: AWS Config starts the document by itself, and not as a dry run."
+    )
+    maximum_automatic_attempts: Annotated[int, Field(strict=True, ge=1, le=3)] | None = Field(
+        alias="MaximumAutomaticAttempts",
+        default=None,
+        description="After so many automatic attempts on a resource within RetryAttemptSeconds AWS Config gives up.",
+    )
+    retry_attempt_seconds: Annotated[int, Field(strict=True, ge=3600, le=2_678_000)] | None = Field(
+        alias="RetryAttemptSeconds",
+        default=None,
+        description="An hour at least: attempts on a resource that something else changes back would not add up in less.",
+    )
+    parameters: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,50}$")], DocumentValue] = Field(
+        alias="Parameters", default={}, description="Parameters of the document, in place of those in the rule's folder."
+    )
+    approver: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        alias="Approver", default=None, description="Who approves a run of this rule's fix; a plan says so."
+    )
+    understood: RuleId | None = Field(
+        alias="IUnderstandThisCanCutTraffic",
+        default=None,
+        description="The rule's own name: a written opt-in to an automatic fix that can cut traffic, access or data.",
+    )
+
+
 class RemediationModel(_Strict):
     """`EvidenceBucket` (versioned) receives the states before and after each fix. No bucket: only dry runs are possible."""
 
     evidence_bucket: BucketName | None = Field(alias="EvidenceBucket", default=None)
+    approver: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        alias="Approver", default=None, description="Who approves runs of fixes where a rule has no approver of its own."
+    )
+    rules: dict[RuleId, RuleRemediationModel] = Field(alias="Rules", default={})
+
+
+class ProtectionModel(_Strict):
+    """Roles that the service control policy lets through, as names or patterns, with their path if they have one."""
+
+    deployers: Annotated[list[RolePattern], Field(min_length=1)] = Field(
+        alias="Deployers",
+        default=["stacksets-exec-*"],
+        description="They change what pci-config deploys. stacksets-exec-*: StackSets of service-managed permissions.",
+    )
+    operators: list[RolePattern] = Field(
+        alias="Operators", default=[], description="They start fixes and restores by hand, and turn the switch."
+    )
 
 
 class RdkJsonModel(_Strict):
@@ -120,6 +181,7 @@ class RdkJsonModel(_Strict):
     rule_parameters: dict[RuleId, dict[str, str]] = Field(alias="RuleParameters", default={})
     managed_rules: dict[ManagedRuleId, dict[str, str]] = Field(alias="ManagedRules", default={})
     remediation: RemediationModel = Field(alias="Remediation", default=RemediationModel())
+    protection: ProtectionModel = Field(alias="Protection", default=ProtectionModel())
 
 
 class RdkJson:
@@ -133,6 +195,7 @@ class RdkJson:
         self.rule_parameters = model.rule_parameters
         self.managed_rules = model.managed_rules
         self.evidence_bucket = model.remediation.evidence_bucket
+        self.remediation = model.remediation
 
     @classmethod
     def load(cls, path: Path) -> RdkJson:
@@ -157,6 +220,16 @@ class RdkJson:
         if problems:
             raise SettingsError(problems)
         return cls(path, model, document)
+
+    def warnings(self) -> list[str]:
+        """What is valid, and yet leaves something unseen: one line each."""
+        elsewhere = all(region.startswith(("cn-", "us-gov-")) for region in self.settings.regions)  # other partitions
+        if CLOUDFRONT_REGION not in self.settings.regions and not elsewhere:
+            missing = (
+                f"{self.path}: Regions: {CLOUDFRONT_REGION} is missing: Config records CloudFront distributions only there"
+            )
+            return [f"{missing}, so no rule on them judges anything; add it, or have none"]
+        return []
 
     def account_roles(self) -> dict[str, str]:
         """Account id to its (first) role."""
@@ -198,8 +271,9 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
-    "literal_error": "one of " + ", ".join(get_args(Role)),
     "too_short": "at least one entry",
+    "int_type": "a whole number",
+    "string_too_short": "text that is not empty",
 }
 _PATTERNS = {
     "^[0-9]{12}$": "an account id of 12 digits",
@@ -208,6 +282,7 @@ _PATTERNS = {
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "a bucket name",
     DESTINATION: "a bucket name or an ARN, ${AWS::Region}, ${AWS::AccountId} and (ARN) ${AWS::Partition} allowed in it",
     r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$": "tcp, udp, icmp, icmpv6, a protocol number or -1",
+    r"^[A-Za-z0-9]{1,50}$": "the name of a document's parameter",
     r"^[a-z0-9][a-z0-9-]*$": "a tier name of lower-case letters, digits and hyphens",
     r"^PCI(_[A-Z0-9]+)+$": "a rule id such as PCI_LISTENER_TLS_ONLY",
     r"^[A-Z0-9]+(_[A-Z0-9]+)*$": "a managed rule id such as ACCESS_KEYS_ROTATED",
@@ -222,6 +297,12 @@ def _problem(path: Path, detail: ErrorDetails) -> str:
         expected = _PATTERNS.get(
             pattern, "a CIDR, vpc, self, internet, tier:NAME or pl-…" if "internet" in pattern else pattern
         )
+    elif kind == "literal_error":
+        expected = "one of " + ", ".join(get_args(Role)) if detail["loc"][0] == "Accounts" else detail["ctx"]["expected"]
+    elif kind == "greater_than_equal":
+        expected = f"{detail['ctx']['ge']} or more"
+    elif kind == "less_than_equal":
+        expected = f"{detail['ctx']['le']} or less"
     elif kind == "value_error":
         expected = str(detail["ctx"]["error"])
     else:

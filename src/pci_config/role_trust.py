@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pci_config.iam_policy import Opening, Policy, Principal
+from pci_config.iam_policy import Opening, Policy, Principal, Statement
 
 ASSUME, WITH_SAML, WITH_TOKEN = "sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"
 COGNITO = "cognito-identity.amazonaws.com"
@@ -52,7 +52,7 @@ def judge_trust(policy: Policy, trusted: Trusted) -> Judged:
     ranked: list[tuple[int, str]] = []
     trusts: dict[str, None] = {}
     people = False
-    unproven = {(o.principal, o.statement) for o in policy.openings_without_mfa(ASSUME)}
+    unproven: set[tuple[Principal, Statement]] | None = None  # asked only of people and roles: most trust services alone
     for opening in policy.openings(ASSUME, WITH_SAML, WITH_TOKEN):
         principal = opening.principal
         if not _usable(opening):
@@ -61,6 +61,8 @@ def judge_trust(policy: Policy, trusted: Trusted) -> Judged:
             people = True
             ranked.append((0, "anyone may assume it (Principal *): name the identity account"))
         elif principal.kind == "AWS":
+            if unproven is None:
+                unproven = {(o.principal, o.statement) for o in policy.openings_without_mfa(ASSUME)}
             own_role = principal.account == trusted.own and principal.entity in ("role", "assumed-role")
             people = people or not own_role
             without_mfa = (principal, opening.statement) in unproven

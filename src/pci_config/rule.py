@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -87,9 +88,19 @@ def counted(problems: Sequence[str], noun: str, suffix: str = "") -> str:
     >>> counted(["a is open", "b is open"], "problem")
     '2 problems; first: a is open'
     """
-    plural = noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun + "s"
-    head = problems[0] if len(problems) == 1 else f"{len(problems)} {plural}; first: {problems[0]}"
+    head = problems[0] if len(problems) == 1 else f"{numbered(len(problems), noun)}; first: {problems[0]}"
     return bounded(head, MAX_ANNOTATION_CHARACTERS - len(suffix)) + suffix
+
+
+def numbered(count: int, noun: str) -> str:
+    """The count with the noun, whose plural is regular.
+
+    >>> numbered(1, "entry"), numbered(2, "entry"), numbered(0, "day")
+    ('1 entry', '2 entries', '0 days')
+    """
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{count} {noun}s"
 
 
 # -------------------------------------------------------------------------------------------------------- parameters
@@ -419,11 +430,17 @@ def about(finding: Finding, resource_type: str, resource_id: str) -> Finding:
 # ------------------------------------------------------------------------------------------------------ reading items
 
 
+@functools.cache  # paths are written in the rules' source
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
 def required(item: Item, path: str, kind: type[T]) -> T:
     """The value at a dotted path, of the given type. Raises RuleInputError naming the path when absent, null or other."""
     value: Any = item
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
+    for step in _steps(path):
+        # most are plain dicts, and asking an abstract class takes longer than everything else here
+        value = value.get(step) if type(value) is dict or isinstance(value, Mapping) else None
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         _refuse(item, path, value, kind.__name__)
     return value
@@ -432,10 +449,10 @@ def required(item: Item, path: str, kind: type[T]) -> T:
 def optional(item: Item, path: str, kind: type[T], default: T) -> T:
     """The value at a dotted path, or the default when it is absent or null. RuleInputError when of another type."""
     value: Any = item
-    for step in path.split("."):
+    for step in _steps(path):
         if value is None:
             return default
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             _refuse(item, path, value, "an object on the way there")
         value = value.get(step)
     if value is None:

@@ -40,6 +40,13 @@ DOCUMENTS = build.generate(ROOT, Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.
 
 
 def violations_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = module_of_tests(name).VIOLATIONS
+    return found
+
+
+@functools.cache
+def module_of_tests(name: str) -> ModuleType:
+    """The document's own tests."""
     (path,) = (FOLDER / name).glob("*_test.py")
     module_name = f"violations_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -47,8 +54,7 @@ def violations_of(name: str) -> dict[str, Any]:
     assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: dict[str, Any] = module.VIOLATIONS
-    return found
+    return module
 
 
 FIXES = document_names(FOLDER)

@@ -22,13 +22,7 @@ from pci_config.rdk_json import RdkJson
 __all__ = ["aws"]  # the fixture that starts moto
 CATALOGUE, RDK_JSON = Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")
 TODAY = datetime.now(UTC).date()
-FIXED = {
-    entry.remediation.document: (entry.id, name)
-    for entry in CATALOGUE.rules.values()
-    if entry.remediation
-    for name, value in entry.remediation.parameters.items()
-    if "ResourceValue" in value
-}
+FIXED = {fix.document: (entry.id, fix.resource_parameter) for entry in CATALOGUE.rules.values() for fix in entry.fixes}
 
 
 def accept(monkeypatch: pytest.MonkeyPatch, name: str, *entries: ExceptionEntry) -> None:
@@ -65,7 +59,7 @@ def test_what_an_exception_covers_is_left_alone_and_fixed_when_it_ended(name: st
     for other in (
         dataclasses.replace(granted, expires=TODAY - timedelta(days=1)),
         dataclasses.replace(granted, accounts=(OTHER,)),
-        dataclasses.replace(granted, regions=("us-east-1",)),
+        dataclasses.replace(granted, regions=("eu-central-1",)),
         dataclasses.replace(granted, resource=granted.resource + "0"),
         dataclasses.replace(granted, rule="PCI_ANOTHER_RULE"),
     ):
@@ -116,6 +110,7 @@ def test_a_document_carries_the_entries_of_its_own_rules_only() -> None:
     assert {name: found for name, found in carrying.items() if found} == {
         "PciConfig-SetPasswordPolicy": ["SEC-111"],
         "PciConfig-RedirectListenerToHttps": ["SEC-222"],
+        "PciConfig-SetListenerTlsPolicy": ["SEC-222"],
     }
     assert not any("Some {{ reason }}" in text for text in built.values()), "texts that matching does not need stay outside"
 

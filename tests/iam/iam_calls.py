@@ -62,6 +62,27 @@ def _ec2(kind: str, parameter: str) -> Callable[[Mapping[str, Any], Call], str]:
     return lambda p, call: f"arn:aws:ec2:{call.region}:{call.account_id}:{kind}/{p[parameter]}"
 
 
+def _domain_name(parameter: str) -> Callable[[Mapping[str, Any], Call], str]:
+    return lambda p, call: f"arn:aws:apigateway:{call.region}::/domainnames/{p[parameter]}"
+
+
+def _distribution(parameters: Mapping[str, Any], call: Call) -> str:
+    return f"arn:aws:cloudfront::{call.account_id}:distribution/{parameters['Id']}"
+
+
+def _update_distribution(call: Call) -> list[Request]:
+    """CloudFront verifies that the caller may read the web ACL, also when it stays the same."""
+    found = [_at("cloudfront:UpdateDistribution", _distribution)(call)]
+    web_acl = call.parameters["DistributionConfig"].get("WebACLId")
+    if web_acl:
+        found.append(_at("wafv2:GetWebACL", lambda *_: str(web_acl))(call))
+    return found
+
+
+def _classic(parameters: Mapping[str, Any], call: Call) -> str:
+    return f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{parameters['LoadBalancerName']}"
+
+
 def _trail(action: str, parameter: str) -> Callable[[Call], Request]:
     return _at(f"cloudtrail:{action}", lambda p, _: str(p[parameter]))
 
@@ -148,6 +169,16 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("apigatewayv2", "GetStage"): lambda call: _stage("GET", call),
     ("apigatewayv2", "UpdateStage"): _update_stage,
     ("apigatewayv2", "DeleteAccessLogSettings"): lambda call: _stage("DELETE", call, "/accesslogsettings"),
+    ("apigateway", "GetDomainNames"): _at("apigateway:GET", lambda _, call: f"arn:aws:apigateway:{call.region}::/domainnames"),
+    ("apigateway", "UpdateDomainName"): _at("apigateway:PATCH", _domain_name("domainName")),
+    ("apigatewayv2", "GetDomainName"): _at("apigateway:GET", _domain_name("DomainName")),
+    ("apigatewayv2", "UpdateDomainName"): _at("apigateway:PATCH", _domain_name("DomainName")),
+    ("cloudfront", "GetDistribution"): _at("cloudfront:GetDistribution", _distribution),
+    ("cloudfront", "GetVpcOrigin"): _at(
+        "cloudfront:GetVpcOrigin", lambda p, call: f"arn:aws:cloudfront::{call.account_id}:vpcorigin/{p['Id']}"
+    ),
+    ("cloudfront", "ListTagsForResource"): _at("cloudfront:ListTagsForResource", lambda p, _: str(p["Resource"])),
+    ("cloudfront", "UpdateDistribution"): _update_distribution,
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
     ("cloudtrail", "GetEventSelectors"): _trail("GetEventSelectors", "TrailName"),
@@ -156,10 +187,13 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "StartLogging"): _trail("StartLogging", "Name"),
     ("cloudtrail", "StopLogging"): _trail("StopLogging", "Name"),
     ("cloudtrail", "UpdateTrail"): _update_trail,
+    ("ec2", "AuthorizeSecurityGroupEgress"): _at("ec2:AuthorizeSecurityGroupEgress", _ec2("security-group", "GroupId")),
+    ("ec2", "AuthorizeSecurityGroupIngress"): _at("ec2:AuthorizeSecurityGroupIngress", _ec2("security-group", "GroupId")),
     ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
     ("ec2", "RevokeSecurityGroupEgress"): _at("ec2:RevokeSecurityGroupEgress", _ec2("security-group", "GroupId")),
+    ("ec2", "RevokeSecurityGroupIngress"): _at("ec2:RevokeSecurityGroupIngress", _ec2("security-group", "GroupId")),
     ("elbv2", "DescribeTags"): _any("elasticloadbalancing:DescribeTags"),
     ("elb", "DescribeTags"): _any("elasticloadbalancing:DescribeTags"),
     ("elbv2", "DescribeListeners"): _any("elasticloadbalancing:DescribeListeners"),
@@ -170,10 +204,6 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("elb", "DescribeLoadBalancerAttributes"): _any("elasticloadbalancing:DescribeLoadBalancerAttributes"),
     ("elbv2", "ModifyLoadBalancerAttributes"): _at(
         "elasticloadbalancing:ModifyLoadBalancerAttributes", lambda p, _: str(p["LoadBalancerArn"])
-    ),
-    ("elb", "ModifyLoadBalancerAttributes"): _at(
-        "elasticloadbalancing:ModifyLoadBalancerAttributes",
-        lambda p, call: f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{p['LoadBalancerName']}",
     ),
     ("firehose", "DescribeDeliveryStream"): _at(
         "firehose:DescribeDeliveryStream",
@@ -196,6 +226,13 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("wafv2", "ListTagsForResource"): _web_acl("ListTagsForResource", "ResourceARN"),
     ("wafv2", "PutLoggingConfiguration"): _put_logging,
     ("wafv2", "DeleteLoggingConfiguration"): _web_acl("DeleteLoggingConfiguration"),
+    ("elb", "ModifyLoadBalancerAttributes"): _at("elasticloadbalancing:ModifyLoadBalancerAttributes", _classic),
+    ("elbv2", "DescribeSSLPolicies"): _any("elasticloadbalancing:DescribeSSLPolicies"),
+    ("elb", "DescribeLoadBalancers"): _any("elasticloadbalancing:DescribeLoadBalancers"),
+    ("elb", "DescribeLoadBalancerPolicies"): _any("elasticloadbalancing:DescribeLoadBalancerPolicies"),
+    ("elb", "CreateLoadBalancerPolicy"): _at("elasticloadbalancing:CreateLoadBalancerPolicy", _classic),
+    ("elb", "SetLoadBalancerPoliciesOfListener"): _at("elasticloadbalancing:SetLoadBalancerPoliciesOfListener", _classic),
+    ("elb", "DeleteLoadBalancerPolicy"): _at("elasticloadbalancing:DeleteLoadBalancerPolicy", _classic),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
     ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),

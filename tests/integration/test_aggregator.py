@@ -18,7 +18,7 @@ from moto import mock_aws
 from moto.core.exceptions import JsonRESTError
 from typer.testing import CliRunner
 
-from pci_config.assess import Assessment, Judge, assess_snapshot
+from pci_config.assess import Assessment, Judge, Result, assess_snapshot
 from pci_config.catalogue import Catalogue, project_root
 from pci_config.cli import app
 from pci_config.items import to_event_form
@@ -124,7 +124,7 @@ def test_verdicts_are_those_of_a_snapshot_with_the_same_items(sample: Callable[[
     change = [r for r in assessment.results if r.resource_type != "AWS::::Account"]
     assert change == [r for r in expected if r.resource_type != "AWS::::Account"]
     assert {r.compliance for r in change} >= {"COMPLIANT", "NON_COMPLIANT"}
-    assert assessment.results == sorted(assessment.results, key=lambda r: r.order())
+    assert assessment.results == sorted(assessment.results, key=Result.order)
     assert assessment.sources == ["aggregator organization in eu-west-1: 2 accounts"]
 
 

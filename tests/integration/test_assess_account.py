@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from moto import mock_aws
 
-from pci_config.assess import Judge
+from pci_config.assess import Judge, Result
 from pci_config.catalogue import Catalogue, project_root
 from pci_config.rdk_json import RdkJson
 from pci_config.sandbox import recorder_service
@@ -50,7 +50,7 @@ def test_every_account_and_region_is_assessed_by_every_rule() -> None:
     assert passwords == [(account, "eu-west-1", "NON_COMPLIANT") for account in ACCOUNTS], (
         "global rules only in the home Region"
     )
-    assert assessment.results == sorted(assessment.results, key=lambda r: r.order())
+    assert assessment.results == sorted(assessment.results, key=Result.order)
 
 
 def test_the_callers_own_account_needs_no_role() -> None:

@@ -112,4 +112,4 @@ def test_roles_of_cloudformation() -> None:
         formation.create_stack(StackName="roles", TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"])
         roles = list(iam.collect(Clients(), ACCOUNT, "eu-west-1", NOW))
     (policy,) = next(r for r in roles if r["resourceName"] == "pci-config-rules")["configuration"]["rolePolicyList"]
-    assert json.loads(unquote(policy["policyDocument"]))["Statement"][0]["Sid"] == "ReadWhatTheRulesJudge"
+    assert json.loads(unquote(policy["policyDocument"]))["Statement"][0]["Sid"] == "RulesJudgeEveryResource"

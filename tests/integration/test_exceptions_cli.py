@@ -219,7 +219,7 @@ def test_build_check_tells_when_a_new_entry_is_not_built_in(folder: Path) -> Non
     done = run("build", "--check", "--settings", str(folder / "rdk.json"))
     assert done.exit_code == 1
     assert "conformance_pack.yaml: out of date" in done.output
-    assert "org_setup/member_regional/template.yaml: out of date" in done.output
+    assert "org_setup/member_documents_1/template.yaml: out of date" in done.output
 
 
 def schedules(text: str) -> set[str]:

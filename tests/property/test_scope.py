@@ -196,7 +196,7 @@ def test_shares_against_a_model(owner: str, principals: list[str]) -> None:
 @given(st.dictionaries(st.sampled_from("abcd"), st.sampled_from(KNOWN), min_size=1), st.sets(
     st.tuples(st.sampled_from("abcde"), st.sampled_from("abcde"))))  # fmt: skip
 def test_gateways_against_a_model(owners: dict[str, str], routes: set[tuple[str, str]]) -> None:
-    (finding,) = scheduled("100000000001", [], [Gateway("tgw-1", owners, frozenset(routes))])
+    _, finding = scheduled("100000000001", [], [Gateway("tgw-1", owners, frozenset(routes))])
     joined = [pair for pair in routes if set(pair) <= set(owners) and apart(owners[pair[0]], owners[pair[1]])]
     assert (finding.compliance == NON_COMPLIANT) == bool(joined)
 

@@ -19,14 +19,14 @@ def known_to_aws(service: str) -> set[str]:
 
 
 def test_every_policy_is_in_the_table_once() -> None:
-    assert set(api_tls.POLICIES) == known_to_aws("apigateway")
-    assert known_to_aws("apigatewayv2") <= set(api_tls.POLICIES)
-    assert sum(len(names.split()) for _, _, names in api_tls._ROWS) == len(api_tls.POLICIES) == 14
+    assert set(api_tls.API_POLICIES) == known_to_aws("apigateway")
+    assert known_to_aws("apigatewayv2") <= set(api_tls.API_POLICIES)
+    assert sum(len(names.split()) for _, _, names in api_tls._ROWS) == len(api_tls.API_POLICIES) == 14
 
 
-@pytest.mark.parametrize("name", api_tls.POLICIES)
+@pytest.mark.parametrize("name", api_tls.API_POLICIES)
 def test_an_entry_agrees_with_its_own_name(name: str) -> None:
-    policy = api_tls.POLICIES[name]
+    policy = api_tls.API_POLICIES[name]
     assert policy.name == name
     stated = re.search(r"TLS_1_([02])|TLS13_1_([23])_|TLS1([23])_", name)
     assert stated is not None

@@ -6,11 +6,13 @@ import inspect
 import json
 import re
 import unittest
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pci_config.catalogue import PACKAGE, Catalogue, CatalogueError, RuleEntry, default_text, project_root
+from pci_config.catalogue import PACKAGE, Catalogue, CatalogueError, Fix, RuleEntry, default_text, project_root
 from pci_config.rule import NoParameters, PciRule
 from pci_config.settings import Settings
 
@@ -123,21 +125,99 @@ def test_managed_rules_have_known_numbers() -> None:
     ],
 )
 def test_contradicting_folders_are_named(tmp_path: Path, edit: object, message: str) -> None:
-    folder = tmp_path / "rules" / "PCI_X"
-    folder.mkdir(parents=True)
+    assert loaded(tmp_path, lambda document: None).rules["PCI_X"].severity == "high"
+    with pytest.raises(CatalogueError, match=re.escape(message)):
+        loaded(tmp_path, edit)  # type: ignore[arg-type]
+
+
+def loaded(root: Path, edit: Callable[[dict[str, Any]], Any]) -> Catalogue:
+    """The catalogue of one small rule whose parameters.json was edited."""
+    folder = root / "rules" / "PCI_X"
+    folder.mkdir(parents=True, exist_ok=True)
     tags = {"pci:4.0.1": "1.3.2", "pci:3.2.1": "", "pci:severity": "high", "pci:region-scope": "regional", "pci:seed": "S1"}
-    document = {
+    document: dict[str, Any] = {
         "Version": "1.0",
         "Parameters": {"RuleName": "PCI_X", "Description": "x", "InputParameters": "{}", "SourceEvents": "AWS::S3::Bucket"},
         "Tags": json.dumps([{"Key": key, "Value": value} for key, value in tags.items()]),
     }
+    edit(document)
     (folder / "PCI_X.py").write_text("", "utf-8")
     (folder / "parameters.json").write_text(json.dumps(document), "utf-8")
-    assert Catalogue.load(tmp_path).rules["PCI_X"].severity == "high"
-    edit(document)  # type: ignore[operator]
-    (folder / "parameters.json").write_text(json.dumps(document), "utf-8")
-    with pytest.raises(CatalogueError, match=re.escape(message)):
-        Catalogue.load(tmp_path)
+    return Catalogue.load(root)
+
+
+RESOURCE_ID = {"ResourceValue": {"Value": "RESOURCE_ID"}}
+DRY_RUN = {"StaticValue": {"Values": ["true"]}}
+FIRST = {"TargetId": "A", "Parameters": {"Name": RESOURCE_ID}, "MaximumAutomaticAttempts": 3, "RetryAttemptSeconds": 86400}
+SECOND = {"TargetId": "B", "Parameters": {"DryRun": DRY_RUN, "Bucket": RESOURCE_ID}}
+
+
+def fixes(first: object, further: object) -> Callable[[dict[str, Any]], Any]:
+    given = {"Remediation": first, "FurtherRemediations": further}
+    return lambda document: document["Parameters"].update({name: value for name, value in given.items() if value is not None})
+
+
+def test_a_rule_may_have_further_fixes(tmp_path: Path) -> None:
+    catalogue = loaded(tmp_path, fixes(FIRST, [SECOND]))
+    rule = catalogue.rules["PCI_X"]
+    assert rule.remediation
+    assert (rule.remediation.document, rule.remediation.maximum_automatic_attempts) == ("A", 3)
+    assert rule.remediation.retry_attempt_seconds == 86400
+    assert rule.further_remediations == (Fix("B", {"DryRun": DRY_RUN, "Bucket": RESOURCE_ID}),)
+    assert [(fix.document, fix.resource_parameter) for fix in rule.fixes] == [("A", "Name"), ("B", "Bucket")]
+    assert [catalogue.rules_fixed_by(name) for name in ("A", "B", "C")] == [["PCI_X"], ["PCI_X"], []]
+
+
+def test_a_rule_may_have_only_fixes_that_people_start(tmp_path: Path) -> None:
+    rule = loaded(tmp_path, fixes(None, [SECOND])).rules["PCI_X"]
+    assert (rule.remediation, [fix.document for fix in rule.fixes]) == (None, ["B"])
+    assert loaded(tmp_path, fixes(None, None)).rules["PCI_X"].fixes == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "further", "message"),
+    [
+        (FIRST, SECOND, "FurtherRemediations is no list"),
+        (FIRST, ["B"], "FurtherRemediations.0: expected an object with TargetId"),
+        (FIRST, [SECOND, {**SECOND, "TargetId": 3}], "FurtherRemediations.1: expected an object with TargetId"),
+        (FIRST, [{**SECOND, "TargetId": ""}], "FurtherRemediations.0: expected an object with TargetId"),
+        (FIRST, [{"TargetId": "B"}], "FurtherRemediations.0: Parameters is no object"),
+        (FIRST, [{**SECOND, "Automatic": "True"}], "FurtherRemediations.0: Automatic: only people start it"),
+        (FIRST, [{**SECOND, "TargetId": "A"}], "FurtherRemediations.0: A is there already"),
+        (None, [SECOND, SECOND], "FurtherRemediations.1: B is there already"),
+        (FIRST, [{"TargetId": "B", "Parameters": {"DryRun": DRY_RUN}}], "no parameter: exactly one takes RESOURCE_ID"),
+        (
+            FIRST,
+            [{"TargetId": "B", "Parameters": {"X": RESOURCE_ID, "Y": RESOURCE_ID}}],
+            "X, Y: exactly one takes RESOURCE_ID",
+        ),
+        (FIRST, [{"TargetId": "B", "Parameters": {"X": "true"}}], "FurtherRemediations.0: Parameters.X is 'true'; expected"),
+        (FIRST, [{"TargetId": "B", "Parameters": {"X": {"ResourceValue": {"Value": "ID"}}}}], "Parameters.X is"),
+        (FIRST, [{"TargetId": "B", "Parameters": {"X": {"StaticValue": {"Values": []}}}}], "Parameters.X is"),
+        (FIRST, [{"TargetId": "B", "Parameters": {"X": {"StaticValue": {"Values": ["a", ""]}}}}], "Parameters.X is"),
+        (FIRST, [{"TargetId": "B", "Parameters": {"X": {**DRY_RUN, **RESOURCE_ID}}}], "Parameters.X is"),
+        ({**FIRST, "TargetId": None}, [], "Remediation: expected an object with TargetId"),
+        ({**FIRST, "RetryAttemptSeconds": "soon"}, [], "Remediation: ValueError"),
+        ({"TargetId": "A", "Parameters": {"Name": RESOURCE_ID}}, [], "KeyError('MaximumAutomaticAttempts')"),
+    ],
+)
+def test_odd_fixes_are_named(tmp_path: Path, first: object, further: object, message: str) -> None:
+    with pytest.raises(CatalogueError, match=re.escape(message)) as raised:
+        loaded(tmp_path, fixes(first, further))
+    assert str(raised.value).startswith(str(tmp_path / "rules" / "PCI_X" / "parameters.json"))
+
+
+@pytest.mark.parametrize("allowed", [True, False, {"AdminPortsOnly": "true"}])
+def test_what_may_be_automatic_stands_in_the_folder(tmp_path: Path, allowed: object) -> None:
+    catalogue = loaded(tmp_path, lambda document: document["Parameters"].update(AutomaticAllowed=allowed))
+    assert catalogue.rules["PCI_X"].automatic_allowed == allowed
+    assert loaded(tmp_path, lambda document: None).rules["PCI_X"].automatic_allowed is False
+
+
+@pytest.mark.parametrize("allowed", ["True", 1, {}, {"A": ""}, {"A": True}, None])
+def test_odd_permissions_to_be_automatic_are_named(tmp_path: Path, allowed: object) -> None:
+    with pytest.raises(CatalogueError, match=re.escape(f"parameters.json: AutomaticAllowed: {allowed!r} is not valid")):
+        loaded(tmp_path, lambda document: document["Parameters"].update(AutomaticAllowed=allowed))
 
 
 def test_no_rules_is_an_error(tmp_path: Path) -> None:

@@ -41,6 +41,27 @@ def test_the_reference_matrix_is_the_shipped_one(document: dict[str, Any]) -> No
     assert set(document["NetworkTiers"]) == {"dmz", "vpc-link", "card-api", "external-api", "service", "database"}
 
 
+@pytest.mark.parametrize(
+    ("regions", "warned"),
+    [
+        (["eu-west-1", "us-east-1"], False),
+        (["us-east-1"], False),
+        (["eu-west-1", "us-gov-west-1"], True),
+        (["eu-west-1"], True),
+        (["cn-north-1", "cn-northwest-1"], False),
+        (["us-gov-west-1"], False),
+    ],
+)
+def test_a_missing_region_of_cloudfront_is_warned_of(
+    tmp_path: Path, document: dict[str, Any], regions: list[str], warned: bool
+) -> None:
+    path = tmp_path / "rdk.json"
+    path.write_text(json.dumps(document | {"HomeRegion": regions[0], "Regions": regions}), "utf-8")
+    warnings = RdkJson.load(path).warnings()
+    assert len(warnings) == warned
+    assert all(line.startswith(f"{path}: Regions: us-east-1 is missing: ") for line in warnings)
+
+
 def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     def apply(document: dict[str, Any]) -> None:
         *steps, last = path.split(".")
@@ -50,6 +71,31 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         target[int(last) if isinstance(target, list) else last] = value
 
     return apply
+
+
+def remediation(**fields: Any) -> Callable[[dict[str, Any]], None]:
+    return change("Remediation.Rules", {"PCI_X": fields})
+
+
+def test_remediation_of_a_rule(tmp_path: Path, document: dict[str, Any]) -> None:
+    asked = {
+        "Mode": "automatic", "MaximumAutomaticAttempts": 3, "RetryAttemptSeconds": 3600, "Parameters": {"AdminPortsOnly": "true"},
+        "Approver": "network team", "IUnderstandThisCanCutTraffic": "PCI_X",
+    }  # fmt: skip
+    document["Remediation"] |= {"Approver": "security team", "Rules": {"PCI_X": asked, "PCI_Y": {}}}
+    path = tmp_path / "rdk.json"
+    path.write_text(json.dumps(document), "utf-8")
+    found = RdkJson.load(path).remediation
+    assert (found.approver, found.rules["PCI_X"].approver, found.rules["PCI_Y"].approver) == (
+        "security team",
+        "network team",
+        None,
+    )
+    assert (found.rules["PCI_X"].mode, found.rules["PCI_Y"].mode) == ("automatic", "manual")
+    jsonschema.validate(document, json_schema())
+    asked["Mode"] = "sometimes"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, json_schema())
 
 
 @pytest.mark.parametrize(
@@ -90,6 +136,23 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (change("RuleParameters.pci_x", {}), "RuleParameters.pci_x: 'pci_x' is not valid; expected a rule id"),
         (change("RuleParameters.PCI_X", {"A": 1}), "RuleParameters.PCI_X.A: 1 is not valid; expected text"),
         (change("Remediation.EvidenceBucket", "X"), "Remediation.EvidenceBucket: 'X' is not valid; expected a bucket name"),
+        (remediation(Mode="always"), "Remediation.Rules.PCI_X.Mode: 'always' is not valid; expected 'manual' or 'automatic'"),
+        (remediation(MaximumAutomaticAttempts=4), "MaximumAutomaticAttempts: 4 is not valid; expected 3 or less"),
+        (remediation(MaximumAutomaticAttempts=0), "MaximumAutomaticAttempts: 0 is not valid; expected 1 or more"),
+        (remediation(MaximumAutomaticAttempts="3"), "MaximumAutomaticAttempts: '3' is not valid; expected a whole number"),
+        (remediation(RetryAttemptSeconds=3599), "RetryAttemptSeconds: 3599 is not valid; expected 3600 or more"),
+        (remediation(RetryAttemptSeconds=2678001), "RetryAttemptSeconds: 2678001 is not valid; expected 2678000 or less"),
+        (
+            remediation(IUnderstandThisCanCutTraffic="yes"),
+            "IUnderstandThisCanCutTraffic: 'yes' is not valid; expected a rule id",
+        ),
+        (remediation(Approver=""), "Approver: '' is not valid; expected text that is not empty"),
+        (
+            remediation(Parameters={"A-B": "x"}),
+            "Parameters.A-B: 'A-B' is not valid; expected the name of a document's parameter",
+        ),
+        (remediation(Parameters={"A": ""}), "Parameters.A: '' is not valid; expected text that is not empty"),
+        (remediation(Automatic=True), "Remediation.Rules.PCI_X.Automatic: no such field"),
         (lambda d: d.pop("LogArchive"), "LogArchive: required, but not there"),
         (lambda d: d.update(Extra=1), "Extra: no such field"),
     ],

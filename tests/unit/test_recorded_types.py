@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import importlib.util
 import json
 import zipfile
 from pathlib import Path
 
+import botocore.session
 import moto.config
 import pytest
+import yaml
 
 from pci_config.bundle import build_bundle
 from pci_config.catalogue import Catalogue
 from pci_config.rdk_json import RdkJson
 from pci_config.recorded_types import EVERYWHERE, FILE_NAME, HOME, Need, needed_types, place_of
 from pci_config.recording_needs import needs
+from pci_config.rule import ACCOUNT_RESOURCE_TYPE
 from pci_config.settings import SettingMissing, Settings
 
 AT_HOME = Settings(home_region="eu-west-1")
@@ -86,3 +90,21 @@ def test_the_file_beside_the_package_is_read_first(tmp_path: Path, monkeypatch: 
     assert needed_types() == wanted
     (tmp_path / FILE_NAME).unlink()
     assert len(needed_types()) > 1
+
+
+# Recorded, though botocore's enumeration does not have it: the developer guide's list of supported types and the RDK's say so
+RECORDED_BEYOND_BOTOCORE = {"AWS::ApiGateway::DomainName"}
+
+
+def test_rules_report_on_types_that_config_knows() -> None:
+    model = botocore.session.get_session().get_service_model("config")
+    known = {*model.shape_for("ResourceType").enum, *RECORDED_BEYOND_BOTOCORE, ACCOUNT_RESOURCE_TYPE}
+    for entry in Catalogue.load().rules.values():
+        rule = entry.rule_class
+        assert {*entry.resource_types, *rule.resource_types, *rule.periodic_types} <= known, entry.id
+    assert "AWS::RAM::ResourceShare" not in known
+
+
+def test_the_exception_is_on_the_list_of_the_rdk() -> None:
+    path = Path(importlib.util.find_spec("rdk").origin).parent / "supported_resource_types.yaml"  # type: ignore[union-attr,arg-type]
+    assert set(yaml.safe_load(path.read_text("utf-8"))["supported_resources"]) >= RECORDED_BEYOND_BOTOCORE

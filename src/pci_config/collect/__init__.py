@@ -5,6 +5,8 @@ ACTIONS (the IAM actions it needs) and `collect(clients, account_id, region, now
 AWS Config records resources that belong to no Region; in others it yields nothing. HOME_REGION stands for the Region in which
 the organization records its global resources, which only the caller knows: it asks no other.
 
+Parts of an item that cost a call each may be `Deferred`: `assess --account` asks only for those that its rules read.
+
 A refused call raises botocore's ClientError for the caller to report; "there is no such configuration" is an answer.
 """
 
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pci_config.collect._deferred import Deferred
 from pci_config.rule import Clients
 
 HOME_REGION = "home"
@@ -31,8 +34,16 @@ class Collector:
     name: str
     resource_types: tuple[str, ...]
     actions: tuple[str, ...]
-    collect: Collect
+    deferred: Collect
     recorded_in: str | None = None
+
+    def collect(self, clients: Clients, account_id: str, region: str, now: datetime) -> Iterator[dict[str, Any]]:
+        """Items with all their parts, as AWS Config records them. `deferred` gives them with parts still to be asked for."""
+        for item in self.deferred(clients, account_id, region, now):
+            supplementary = item["supplementaryConfiguration"]
+            if isinstance(supplementary, Deferred):
+                item["supplementaryConfiguration"] = supplementary.complete()
+            yield item
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from pci_config.collect._deferred import Deferred
 from pci_config.collect._recording import MULTIPLE_ZONES, REGIONAL, Recording, Related
 from pci_config.collect._shapes import batches, only, recorded, spelled_out, tag_list
 from pci_config.parallel import each
@@ -42,7 +43,10 @@ def collect(clients: Clients, account_id: str, region: str, now: datetime) -> It
 def _items(elb: Any, recording: Recording, balancer: Mapping[str, Any], own_tags: dict[str, str]) -> Iterator[dict[str, Any]]:
     """A load balancer and its listeners."""
     arn = balancer["LoadBalancerArn"]
-    attributes = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+
+    def attributes() -> Any:
+        return recorded(elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"])
+
     yield recording.item(
         LOAD_BALANCER,
         arn,
@@ -50,7 +54,7 @@ def _items(elb: Any, recording: Recording, balancer: Mapping[str, Any], own_tags
         arn=arn,
         name=balancer["LoadBalancerName"],
         tags=own_tags,
-        supplementary={"LoadBalancerAttributes": recorded(attributes), "Tags": tag_list(own_tags)},
+        supplementary=Deferred({"Tags": tag_list(own_tags)}, {"LoadBalancerAttributes": attributes}),
         related=_related(balancer),
         zone=MULTIPLE_ZONES,
         created=balancer.get("CreatedTime"),

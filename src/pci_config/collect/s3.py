@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pci_config.collect._deferred import ABSENT, Deferred
 from pci_config.collect._lifecycle import lifecycle_rule
 from pci_config.collect._recording import REGIONAL, Recording
 from pci_config.collect._shapes import recorded, spelled_out
@@ -49,9 +51,10 @@ def collect(clients: Clients, account_id: str, region: str, now: datetime) -> It
     recording = Recording(account_id, region, now)
 
     def described(bucket: Mapping[str, Any]) -> dict[str, Any] | None:
-        return _bucket(s3, recording, bucket) if _region_of(s3, bucket) == region else None
+        return _bucket(s3, recording, bucket, owner) if _region_of(s3, bucket) == region else None
 
     for page in s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": BUCKETS_PER_PAGE}):
+        owner = page["Owner"]  # of every bucket listed
         yield from filter(None, each(described, page["Buckets"]))
 
 
@@ -61,17 +64,13 @@ def _region_of(s3: Any, bucket: Mapping[str, Any]) -> str:
     return "us-east-1" if location is None else "eu-west-1" if location == "EU" else str(location)
 
 
-def _bucket(s3: Any, recording: Recording, bucket: Mapping[str, Any]) -> dict[str, Any]:
+def _bucket(s3: Any, recording: Recording, bucket: Mapping[str, Any], owner: Mapping[str, Any]) -> dict[str, Any]:
+    """The owner and the tags are there; every other part is asked for when it is read."""
     name = bucket["Name"]
-    acl = s3.get_bucket_acl(Bucket=name)
     tagging = _or_none(s3.get_bucket_tagging, "NoSuchTagSet", name)
     tags = tag_map(tagging["TagSet"]) if tagging else {}
-    supplementary = {
-        "AccessControlList": _access_control_list(acl),
-        **dict(_configurations(s3, name)),
-        **({"BucketTaggingConfiguration": {"tagSets": [{"tags": tags}]}} if tags else {}),
-    }
-    configuration = {"name": name, "owner": _owner(acl), "creationDate": bucket["CreationDate"], "region": recording.region}
+    stated = {"BucketTaggingConfiguration": {"tagSets": [{"tags": tags}]}} if tags else {}
+    configuration = {"name": name, "owner": _owner(owner), "creationDate": bucket["CreationDate"], "region": recording.region}
     return recording.item(
         BUCKET,
         name,
@@ -79,40 +78,51 @@ def _bucket(s3: Any, recording: Recording, bucket: Mapping[str, Any]) -> dict[st
         arn=f"arn:{s3.meta.partition}:s3:::{name}",
         name=name,
         tags=tags,
-        supplementary=supplementary,
+        supplementary=Deferred(stated, {part: functools.partial(ask, s3, name) for part, ask in PARTS.items()}),
         zone=REGIONAL,
         created=bucket["CreationDate"],
     )
 
 
-def _configurations(s3: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Each part under its recorded name; what was never configured is absent."""
+def _versioning(s3: Any, name: str) -> dict[str, Any]:
     versioning = s3.get_bucket_versioning(Bucket=name)
     deletion = versioning.get("MFADelete")
-    yield (
-        "BucketVersioningConfiguration",
-        {"status": versioning.get("Status", "Off"), "isMfaDeleteEnabled": None if deletion is None else deletion == "Enabled"},
-    )
+    return {
+        "status": versioning.get("Status", "Off"),
+        "isMfaDeleteEnabled": None if deletion is None else deletion == "Enabled",
+    }
+
+
+def _lifecycle(s3: Any, name: str) -> Any:
     lifecycle = _or_none(s3.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration", name)
-    if lifecycle:
-        yield "BucketLifecycleConfiguration", {"rules": [lifecycle_rule(rule) for rule in lifecycle["Rules"]]}
+    return {"rules": [lifecycle_rule(rule) for rule in lifecycle["Rules"]]} if lifecycle else ABSENT
+
+
+def _encryption(s3: Any, name: str) -> Any:
     encryption = _or_none(s3.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", name)
-    if encryption:
-        rules = encryption["ServerSideEncryptionConfiguration"]["Rules"]
-        yield "ServerSideEncryptionConfiguration", {"rules": [_encryption_rule(rule) for rule in rules]}
+    if not encryption:
+        return ABSENT
+    return {"rules": [_encryption_rule(rule) for rule in encryption["ServerSideEncryptionConfiguration"]["Rules"]]}
+
+
+def _public_access_block(s3: Any, name: str) -> Any:
     block = _or_none(s3.get_public_access_block, "NoSuchPublicAccessBlockConfiguration", name)
-    if block:
-        yield "PublicAccessBlockConfiguration", recorded(block["PublicAccessBlockConfiguration"])
+    return recorded(block["PublicAccessBlockConfiguration"]) if block else ABSENT
+
+
+def _policy(s3: Any, name: str) -> dict[str, Any]:
     policy = _or_none(s3.get_bucket_policy, "NoSuchBucketPolicy", name)
-    yield "BucketPolicy", {"policyText": policy["Policy"] if policy else None}
+    return {"policyText": policy["Policy"] if policy else None}
+
+
+def _logging(s3: Any, name: str) -> dict[str, Any]:
     logging = s3.get_bucket_logging(Bucket=name).get("LoggingEnabled") or {}
-    yield (
-        "BucketLoggingConfiguration",
-        {"destinationBucketName": logging.get("TargetBucket"), "logFilePrefix": logging.get("TargetPrefix")},
-    )
+    return {"destinationBucketName": logging.get("TargetBucket"), "logFilePrefix": logging.get("TargetPrefix")}
+
+
+def _lock(s3: Any, name: str) -> Any:
     lock = _or_none(s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError", name)
-    if lock:
-        yield "ObjectLockConfiguration", _object_lock(lock["ObjectLockConfiguration"])
+    return _object_lock(lock["ObjectLockConfiguration"]) if lock else ABSENT
 
 
 def _or_none(call: Any, absent: str, name: str) -> Any:
@@ -139,17 +149,18 @@ def _object_lock(lock: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"rule": {"defaultRetention": spelled_out(retention, "mode days years")}} if retention else {})
 
 
-def _owner(acl: Mapping[str, Any]) -> dict[str, Any]:
-    return spelled_out({"id": acl["Owner"].get("ID"), "displayName": acl["Owner"].get("DisplayName")}, "displayName id")
+def _owner(owner: Mapping[str, Any]) -> dict[str, Any]:
+    return spelled_out({"id": owner.get("ID"), "displayName": owner.get("DisplayName")}, "displayName id")
 
 
-def _access_control_list(acl: Mapping[str, Any]) -> str:
+def _access_control_list(s3: Any, name: str) -> str:
     """JSON as text, which this part is also inside an item."""
+    acl = s3.get_bucket_acl(Bucket=name)
     grants = [
         {"grantee": _grantee(grant["Grantee"]), "permission": PERMISSIONS.get(grant["Permission"], grant["Permission"])}
         for grant in acl["Grants"]
     ]
-    content = {"grantSet": None, "grantList": grants, "owner": _owner(acl), "isRequesterCharged": False}
+    content = {"grantSet": None, "grantList": grants, "owner": _owner(acl["Owner"]), "isRequesterCharged": False}
     return json.dumps(content, separators=(",", ":"))
 
 
@@ -158,3 +169,16 @@ def _grantee(grantee: Mapping[str, Any]) -> Any:
         return {"id": grantee.get("ID"), "displayName": grantee.get("DisplayName")}
     group = str(grantee.get("URI", grantee.get("EmailAddress"))).rpartition("/")[2]
     return group if group in GRANTEE_GROUPS else {"identifier": grantee.get("URI", grantee.get("EmailAddress"))}
+
+
+# Each part under its recorded name; what was never configured is absent
+PARTS = {
+    "AccessControlList": _access_control_list,
+    "BucketVersioningConfiguration": _versioning,
+    "BucketLifecycleConfiguration": _lifecycle,
+    "ServerSideEncryptionConfiguration": _encryption,
+    "PublicAccessBlockConfiguration": _public_access_block,
+    "BucketPolicy": _policy,
+    "BucketLoggingConfiguration": _logging,
+    "ObjectLockConfiguration": _lock,
+}

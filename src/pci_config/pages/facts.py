@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pci_config.catalogue import VERSIONS, Catalogue, ManagedRule, Remediation, RuleEntry
+from pci_config.catalogue import VERSIONS, Catalogue, Fix, ManagedRule, Remediation, RuleEntry
 from pci_config.pages.meanings import meanings
 from pci_config.rule import Lookup, PciRule, parameter_name
 
@@ -63,6 +63,12 @@ class RuleFacts:
     parameters: tuple[ParameterFacts, ...]
     lookups: tuple[LookupFacts, ...]
     remediation: Remediation | None
+    further_remediations: tuple[Fix, ...] = ()
+    automatic_allowed: bool | Mapping[str, str] = False
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        return (*((self.remediation,) if self.remediation else ()), *self.further_remediations)
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -70,7 +76,6 @@ class RuleFacts:
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
-        fix = self.remediation
         return {
             "id": self.id,
             "kind": "custom",
@@ -89,7 +94,11 @@ class RuleFacts:
                 for lookup in self.lookups
             ],
             "actions": list(self.actions),
-            "remediation": None if fix is None else {"document": fix.document, "parameters": dict(fix.parameters)},
+            "remediation": _fix(self.remediation) if self.remediation else None,
+            "further_remediations": [_fix(fix) for fix in self.further_remediations],
+            "automatic_allowed": (
+                dict(self.automatic_allowed) if isinstance(self.automatic_allowed, Mapping) else self.automatic_allowed
+            ),
             "decision": self.decision,
         }
 
@@ -114,6 +123,8 @@ def rule_facts(entry: RuleEntry, given: Mapping[str, str]) -> RuleFacts:
         parameters=_parameters(entry, rule, given),
         lookups=tuple(_lookup(lookup) for lookup in rule.lookups),
         remediation=entry.remediation,
+        further_remediations=entry.further_remediations,
+        automatic_allowed=entry.automatic_allowed,
     )
 
 
@@ -174,6 +185,10 @@ def _parameters(entry: RuleEntry, rule: type[PciRule], given: Mapping[str, str])
         for spec in dataclasses.fields(rule.parameters)
         for name in [parameter_name(spec.name)]
     )
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {"document": fix.document, "parameters": dict(fix.parameters)}
 
 
 def _lookup(lookup: type[Lookup[Any]]) -> LookupFacts:

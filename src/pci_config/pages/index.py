@@ -37,7 +37,7 @@ def index_page(
                 rule.severity,
                 trigger(rule),
                 REGION_SCOPES[rule.region_scope],
-                rule.remediation.document if rule.remediation else "-",
+                ", ".join(fix.document for fix in rule.fixes) or "-",
             )
             for rule in custom
         ),

@@ -12,7 +12,8 @@ from pci_config.requirements import RequirementBook
 
 
 def rule_page(facts: RuleFacts, book: RequirementBook, links: Mapping[str, str], head: str = "") -> str:
-    """The page. `links` says where things are: `requirements`, `rule`, `test`, `metadata`, `document`; `head` goes first."""
+    """The page. `links` says where things are: `requirements`, `rule`, `test`, `metadata`, and each
+    fix by its document's name; `head` goes first."""
     lines = [head] if head else []
     lines += [f"# {facts.id}", "", facts.summary, ""]
     (first, *rest) = _overview(facts)
@@ -23,11 +24,11 @@ def rule_page(facts: RuleFacts, book: RequirementBook, links: Mapping[str, str],
     lines += list(_parameters(facts))
     lines += ["", "## Beyond the item", "", *_lookups(facts)]
     lines += ["", "## From a snapshot", "", snapshot_text(facts), "", "## Fix", "", *_fix(facts, links)]
-    lines += ["", "## Where it is", "", *(f"- {what}: {_link(where)}" for what, where in links.items() if what in FILES)]
+    lines += ["", "## Where it is", "", *_files(facts, links)]
     return page(lines)
 
 
-FILES = ("decision", "tests", "metadata", "document")
+FILES = ("decision", "tests", "metadata")
 
 
 def managed_page(rule: ManagedRule, given: Mapping[str, str], book: RequirementBook) -> str:
@@ -91,7 +92,7 @@ def _overview(facts: RuleFacts) -> Iterator[tuple[str, str]]:
     yield "severity", facts.severity
     yield "runs on", trigger(facts)
     yield "runs in", REGION_SCOPES[facts.region_scope]
-    yield "fix", facts.remediation.document if facts.remediation else "none"
+    yield "fix", ", ".join(fix.document for fix in facts.fixes) or "none"
 
 
 def _requirements(facts: RuleFacts, book: RequirementBook, links: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -134,14 +135,34 @@ def _lookups(facts: RuleFacts) -> Iterator[str]:
 
 
 def _fix(facts: RuleFacts, links: Mapping[str, str]) -> Iterator[str]:
-    fix = facts.remediation
-    if fix is None:
+    if not facts.fixes:
         yield "None: what is right here is a decision of people. The annotation says what to do."
-        return
-    document = _link(links["document"], fix.document) if "document" in links else f"`{fix.document}`"
-    yield f"Automation document {document}, started by hand unless the pack says otherwise."
-    yield ""
-    yield from table(["parameter", "value"], ((f"`{name}`", _value(value)) for name, value in fix.parameters.items()))
+    for position, fix in enumerate(facts.fixes):
+        document = _link(links[fix.document], fix.document) if fix.document in links else f"`{fix.document}`"
+        if position:
+            yield ""
+        if fix == facts.remediation:
+            yield f"Automation document {document}, started by hand unless rdk.json says otherwise. {_automatic(facts)}"
+        else:
+            yield f"Automation document {document}, started by hand: AWS Config knows one fix for each rule at most."
+        yield ""
+        yield from table(["parameter", "value"], ((f"`{name}`", _value(value)) for name, value in fix.parameters.items()))
+
+
+def _automatic(facts: RuleFacts) -> str:
+    if isinstance(facts.automatic_allowed, Mapping):
+        demanded = ", ".join(f"{name} {value}" for name, value in facts.automatic_allowed.items())
+        return f"It may be automatic with {demanded} only."
+    return "It may be automatic." if facts.automatic_allowed else "To make it automatic takes a written opt-in."
+
+
+def _files(facts: RuleFacts, links: Mapping[str, str]) -> Iterator[str]:
+    for what in FILES:
+        if what in links:
+            yield f"- {what}: {_link(links[what])}"
+    for fix in facts.fixes:
+        if fix.document in links:
+            yield f"- document: {_link(links[fix.document])}"
 
 
 def _value(value: Mapping[str, Any]) -> str:

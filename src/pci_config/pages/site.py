@@ -52,6 +52,4 @@ def _links(entry: RuleEntry) -> dict[str, str]:
         "tests": f"{folder}/{entry.id}_test.py",
         "metadata": f"{folder}/parameters.json",
     }
-    if entry.remediation:
-        links["document"] = f"../../remediation/{entry.remediation.document}/document.yaml"
-    return links
+    return links | {fix.document: f"../../remediation/{fix.document}/document.yaml" for fix in entry.fixes}

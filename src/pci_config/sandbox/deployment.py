@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pci_config.build import BUNDLE
+from pci_config.document_stacks import PATTERN
 from pci_config.pack_limits import TEMPLATE_BODY, TEMPLATE_S3_URI, delivery
 from pci_config.rdk_json import RdkJson
 from pci_config.sandbox.server import MotoServer
@@ -19,6 +20,7 @@ PACKS = {"regional": ("pci-dss", "conformance_pack.yaml"), "global": ("pci-dss-g
 
 def deploy(server: MotoServer, root: Path, rdk_json: RdkJson, progress: Callable[[str], None] = lambda _: None) -> None:
     """Roles in the home Region, function and documents in every Region, then the packs, in every account."""
+    document_stacks = {path.parent.name: path.read_text("utf-8") for path in sorted(root.glob(PATTERN))}
     key = f"bundles/{hashlib.sha256((root / BUNDLE).read_bytes()).hexdigest()}.zip"
     templates = {name: (root / name).read_text("utf-8") for name in (GLOBAL_TEMPLATE, REGIONAL_TEMPLATE)}
     packs = {scope: (root / path).read_text("utf-8") for scope, (_, path) in PACKS.items()}
@@ -36,6 +38,8 @@ def deploy(server: MotoServer, root: Path, rdk_json: RdkJson, progress: Callable
                 _stack(formation, "pci-config-member-global", templates[GLOBAL_TEMPLATE], {})
             parameters = {"CodeBucket": _bucket(region), "CodeKey": key}
             _stack(formation, "pci-config-member-regional", templates[REGIONAL_TEMPLATE], parameters)
+            for name, text in document_stacks.items():
+                _stack(formation, f"pci-config-{name.replace('_', '-')}", text, {})
             config = clients.build_client("config")
             for scope, text in packs.items():
                 if scope == "regional" or home:

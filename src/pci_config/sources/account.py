@@ -122,7 +122,7 @@ def _assessed(
         where = region if collector.recorded_in in (None, HOME_REGION) else collector.recorded_in
         found: list[Any] = []
         try:
-            found.extend(collector.collect(clients, account, where, datetime.now(UTC)))
+            found.extend(collector.deferred(clients, account, where, datetime.now(UTC)))
         except (ClientError, BotoCoreError) as error:
             return found, f"{', '.join(collector.resource_types)} cannot be read: {error}"
         return found, ""

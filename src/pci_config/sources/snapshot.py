@@ -62,14 +62,13 @@ class RawItem(msgspec.Struct, gc=False):
 
     def item(self) -> dict[str, Any]:
         """The whole item in event form. Raises ItemFormError."""
-        raw: dict[str, Any] = {}
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if isinstance(value, msgspec.Raw):
-                value = msgspec.json.decode(value)
-            if value is not None:
-                raw[name] = value
+        raw = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+        for name in _CONTENT:
+            raw[name] = msgspec.json.decode(raw[name])
         return to_event_form(raw)
+
+
+_CONTENT = ("configuration", "supplementaryConfiguration", "tags", "relationships")
 
 
 class _File(msgspec.Struct, gc=False):

@@ -183,11 +183,13 @@ class _Logs:
             filterName="archive",
             filterPattern="",
             destinationArn=self._stream_arn("application-logs"),
-            roleArn=self._role_arn("logs-to-firehose"),
+            roleArn=self._role_arn("pci-config-logs-to-firehose"),
         )
 
     def flow_logs(self) -> None:
-        self._client("iam").create_role(RoleName="logs-to-firehose", AssumeRolePolicyDocument=_trust("logs", self._account))
+        self._client("iam").create_role(
+            RoleName="pci-config-logs-to-firehose", AssumeRolePolicyDocument=_trust("logs", self._account)
+        )
         self._client("iam").create_role(RoleName="flow-logs", AssumeRolePolicyDocument=_trust("vpc-flow-logs", self._account))
         self._client("logs").create_log_group(logGroupName="vpc-flow-logs")
         self._subscribe("vpc-flow-logs")

@@ -40,8 +40,8 @@ class _Network:
             tier = next(tag["Value"] for tag in subnet["Tags"] if tag["Key"] == "pci:tier")
             self._subnets.setdefault(tier, []).append(str(subnet["SubnetId"]))
 
-    def _plant(self, rule: str, resource_id: str, why: str) -> None:
-        self._issuer.plant(self._role, self._region, rule, resource_id, why, fixable=False)
+    def _plant(self, rule: str, resource_id: str, why: str, *, fixable: bool = False) -> None:
+        self._issuer.plant(self._role, self._region, rule, resource_id, why, fixable=fixable)
 
     # ------------------------------------------------------------------------------------------------ security groups
 
@@ -56,7 +56,7 @@ class _Network:
         if self._role == "staging":
             self._add("database-replica", tcp(5432, self._cidr), "the whole VPC reaches a database")
         if self._role == "development":
-            self._add("playground", tcp(22, "0.0.0.0/0"), "SSH from everywhere, no tier")
+            self._add("playground", tcp(22, "0.0.0.0/0"), "SSH from everywhere, no tier", fixable=True)
             self._plant(INGRESS, self._groups["typo"]["GroupId"], "a tier that does not exist")
 
     def _take(self, name: str, permissions: list[dict[str, Any]]) -> None:
@@ -64,10 +64,10 @@ class _Network:
         self._ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
         self._ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=permissions)
 
-    def _add(self, name: str, permission: dict[str, Any], why: str) -> None:
+    def _add(self, name: str, permission: dict[str, Any], why: str, *, fixable: bool = False) -> None:
         group_id = self._groups[name]["GroupId"]
         self._ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[permission])
-        self._plant(INGRESS, group_id, why)
+        self._plant(INGRESS, group_id, why, fixable=fixable)
 
     def _from(self, protocol: str, *names: str, port: int | None = None) -> dict[str, Any]:
         pairs = [{"GroupId": self._groups[name]["GroupId"]} for name in names]

@@ -151,13 +151,13 @@ def _joined(server: MotoServer, issuer: Issuer, home: str) -> None:
     ec2["production"].create_transit_gateway_vpc_attachment(
         TransitGatewayId=gateway, VpcId=vpcs["production"], SubnetIds=[subnet["SubnetId"]]
     )
-    share = server.clients(issuer.accounts["production"], home).build_client("ram").create_resource_share(
+    server.clients(issuer.accounts["production"], home).build_client("ram").create_resource_share(
         name="dmz-subnets",
         principals=[issuer.accounts["staging"]],
         resourceArns=[f"arn:aws:ec2:{home}:{issuer.accounts['production']}:subnet/{subnet['SubnetId']}"],
-    )["resourceShare"]["resourceShareArn"]  # fmt: skip
-    issuer.plant("production", home, SEPARATED, share, "staging may build in production's subnets", False)
-    issuer.plant("staging", home, SEPARATED, share, "subnets of production", False)
+    )
+    for role, why in (("production", "staging may build in production's subnets"), ("staging", "subnets of production")):
+        issuer.plant(role, home, SEPARATED, issuer.accounts[role], why, False)
 
 
 def _vpc(ec2: Any, name: str) -> str:

@@ -37,8 +37,8 @@ class _Transit:
     def _client(self, service: str) -> Any:
         return self._clients.build_client(service)
 
-    def _plant(self, rule: str, resource_id: str, why: str, region: str = "") -> None:
-        self._issuer.plant(self._role, region or self._region, rule, resource_id, why, False)
+    def _plant(self, rule: str, resource_id: str, why: str, region: str = "", fixable: bool = False) -> None:
+        self._issuer.plant(self._role, region or self._region, rule, resource_id, why, fixable)
 
     def _certificate(self, region: str) -> str:
         return f"arn:aws:acm:{region}:{self._account}:certificate/portal"
@@ -89,9 +89,9 @@ class _Transit:
         }
         self._client("apigatewayv2").create_domain_name(DomainName=partners, DomainNameConfigurations=[configuration])
         if old == "TLS_1_0":
-            self._plant(API, cards, "a domain name kept at TLS 1.0 for old terminals")
+            self._plant(API, cards, "a domain name kept at TLS 1.0 for old terminals", fixable=True)
         if old_partners == "TLS_1_0":
-            self._plant(API, partners, "a domain name that AWS Config does not record, at TLS 1.0")
+            self._plant(API, self._account, "a domain name that AWS Config does not record, at TLS 1.0")
 
     def forgotten_database(self) -> None:
         """The payments cluster has rds.force_ssl in its group; this instance was made with one that says nothing of it."""

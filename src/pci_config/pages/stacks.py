@@ -1,0 +1,56 @@
+"""The stacks of an organization, in the order in which they are deployed: `org_setup/README.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pci_config.document_stacks import ASSIGNMENT, FIXES_OF_A_TEMPLATE, MAX_TEMPLATE_BYTES
+from pci_config.pack_limits import MAX_TEMPLATE_BYTES as MAX_REQUEST_BYTES
+from pci_config.pages.markdown import code, generated, page, table
+
+ORDER = """\
+`member_global` first: the roles, in the home Region only, because names of roles are the account's. Then `member_regional` and
+every `member_documents_N` in every Region, in any order among themselves. The conformance packs come last: a pack fails in an
+account that has no function yet, and a fix cannot start without its document. To StackSets of service-managed permissions
+`AutoDeployment` with `DependsOn` says the same for accounts that join later. StackSets never deploy to the management account:
+it gets the same templates as stacks of its own, or is excluded from the packs.
+
+When all of it is there, [service_control_policy](service_control_policy/README.md) keeps the accounts' administrators from
+it."""
+LIMITS = f"""\
+A template of up to {MAX_REQUEST_BYTES:,} bytes goes in the request; a larger one (to {MAX_TEMPLATE_BYTES:,} bytes) from a
+bucket, as `TemplateURL`. No macros, no nested stacks: StackSets of service-managed permissions take neither.
+`member_global` needs `CAPABILITY_NAMED_IAM`."""
+DOCUMENTS = f"""\
+All documents together would not fit. Each `member_documents_N` holds up to {FIXES_OF_A_TEMPLATE} fixes with their restores,
+which fit even when each is as large as Systems Manager takes (64 KB). [{ASSIGNMENT.name}]({ASSIGNMENT.name})
+says which holds which; the build adds new ones where there is room and moves none: names of documents are unique in an account
+and Region, so the stack that gets one would fail while the other still has it. To move one nevertheless, let its StackSet
+finish an update without it first."""
+
+
+def stacks_page(templates: Mapping[Path, str]) -> str:
+    """The page; `templates` are the stacks' templates by path."""
+    lines = [generated("what is in this folder's templates"), "# Stacks of every account", "", *ORDER.split("\n"), ""]
+    lines += table(
+        ["stack", "what it holds", "parameters", "bytes", f"free of {MAX_TEMPLATE_BYTES:,}"],
+        (_row(path, text) for path, text in templates.items()),
+    )
+    return page([*lines, "", *LIMITS.split("\n"), "", "## Documents", "", *DOCUMENTS.split("\n")])
+
+
+def _row(path: Path, text: str) -> tuple[str, ...]:
+    template: dict[str, Any] = yaml.safe_load(text)
+    name, size = path.parent.name, len(text.encode())
+    parameters = template.get("Parameters") or {}
+    named = [resource["Properties"]["Name"] for resource in template["Resources"].values() if _is_document(resource)]
+    holds = code(named) if named else template["Description"].removeprefix("pci-config: ")
+    return f"[{name}]({name}/template.yaml)", holds, code(parameters), f"{size:,}", f"{MAX_TEMPLATE_BYTES - size:,}"
+
+
+def _is_document(resource: Mapping[str, Any]) -> bool:
+    return bool(resource["Type"] == "AWS::SSM::Document")

@@ -55,13 +55,17 @@ AccountIds = Annotated[
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 BucketPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.*?-]{3,63}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-DestinationBucket = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$")]
 TopicArn = Annotated[
     str,
     StringConstraints(
         pattern=r"^arn:aws[a-z-]*:sns:([a-z0-9-]+|\$\{AWS::Region\}):([0-9]{12}|\$\{AWS::AccountId\}):[A-Za-z0-9_-]{1,128}$"
     ),
 ]
+DESTINATION = (  # of fixes: a bucket, or where its name does not say enough, an ARN
+    r"^(([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}"
+    r"|arn:(aws[a-z-]*|\$\{AWS::Partition\}):(s3|firehose|logs|iam):([A-Za-z0-9:/_.-]|\$\{AWS::(Region|AccountId)\}){8,180})$"
+)
+Destination = Annotated[str, StringConstraints(pattern=DESTINATION)]
 # the account must be spelled out: a pattern may not vouch for everybody's destinations
 DestinationArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:(logs|firehose|kinesis|lambda):[a-z0-9*-]+:[0-9]{12}:.{4,}$")
@@ -110,10 +114,13 @@ class LogArchiveModel(_Strict):
         default=[],
         description="ARNs or patterns of destinations (of another account, or Kinesis) that are known to end in the archive.",
     )
-    destinations: dict[Literal["LoadBalancer", "Trail", "FlowLog"], DestinationBucket] = Field(
+    destinations: dict[
+        Literal["LoadBalancer", "Trail", "FlowLog", "WebAcl", "Api", "Database", "SubscriptionRole"], Destination
+    ] = Field(
         alias="Destinations",
         default={},
-        description="Bucket that fixes point a service's logs at; ${AWS::Region} is filled in.",
+        description="Where fixes send logs: a bucket (LoadBalancer, Trail, FlowLog), the ARN of a bucket or stream (WebAcl, "
+        "Api, Database); SubscriptionRole: with which CloudWatch Logs puts into the stream. ${AWS::Region} is filled in.",
     )
 
 
@@ -286,7 +293,7 @@ _PATTERNS = {
     r"^[a-z]{2}(-[a-z]+)+-[0-9]$": "a Region such as eu-west-1",
     r"^[a-z0-9.*?-]{3,63}$": "a bucket name or a pattern with * and ?",
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "a bucket name",
-    r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$": "a bucket name, ${AWS::Region} and ${AWS::AccountId} allowed in it",
+    DESTINATION: "a bucket name or an ARN, ${AWS::Region}, ${AWS::AccountId} and (ARN) ${AWS::Partition} allowed in it",
     r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$": "tcp, udp, icmp, icmpv6, a protocol number or -1",
     r"^[A-Za-z0-9]{1,50}$": "the name of a document's parameter",
     r"^arn:aws[a-z-]*:sns:([a-z0-9-]+|\$\{AWS::Region\}):([0-9]{12}|\$\{AWS::AccountId\}):[A-Za-z0-9_-]{1,128}$": (

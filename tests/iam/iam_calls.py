@@ -144,7 +144,70 @@ def _alarms(action: str, parameter: str) -> Callable[[Call], list[Request]]:
     return requests
 
 
+def _service_role(call: Call, service: str, role: str) -> Request:
+    """AWS creates its service-linked role in the caller's name."""
+    arn = f"arn:aws:iam::{call.account_id}:role/aws-service-role/{service}/{role}"
+    return Request("iam:CreateServiceLinkedRole", arn, call.account_id, {"iam:AWSServiceName": service})
+
+
+def _web_acl(action: str, parameter: str = "ResourceArn") -> Callable[[Call], Request]:
+    return _at(f"wafv2:{action}", lambda p, _: str(p[parameter]))
+
+
+def _put_logging(call: Call) -> list[Request]:
+    """WAF developer guide: what the caller needs so that WAF can set up the delivery to a bucket, stream or log group."""
+    logging = call.parameters["LoggingConfiguration"]
+    actions = ["firehose:ListDeliveryStreams", "logs:CreateLogDelivery", "logs:DeleteLogDelivery"]
+    if ":log-group:" in logging["LogDestinationConfigs"][0]:
+        actions += ["logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"]
+    return [
+        Request("wafv2:PutLoggingConfiguration", logging["ResourceArn"], call.account_id, {}),
+        *(_any(action)(call) for action in actions),
+        _service_role(call, "wafv2.amazonaws.com", "AWSServiceRoleForWAFV2Logging"),
+    ]
+
+
+def _rds(action: str, kind: str, parameter: str | None = None) -> Callable[[Call], Request]:
+    """Without a parameter: a listing, which is decided on every resource of the kind."""
+    return _at(
+        f"rds:{action}",
+        lambda p, call: f"arn:aws:rds:{call.region}:{call.account_id}:{kind}:{p[parameter] if parameter else '*'}",
+    )
+
+
+def _put_subscription(call: Call) -> list[Request]:
+    context = {"iam:PassedToService": "logs.amazonaws.com"}
+    role = Request("iam:PassRole", call.parameters["roleArn"], call.account_id, context)
+    return [_log_group("logs:PutSubscriptionFilter")(call), role]
+
+
+def _stage(action: str, call: Call, more: str = "") -> Request:
+    p = {name.lower(): value for name, value in call.parameters.items()}
+    path = f"restapis/{p['restapiid']}" if "restapiid" in p else f"apis/{p['apiid']}"
+    arn = f"arn:aws:apigateway:{call.region}::/{path}/stages/{p['stagename']}{more}"
+    return Request(f"apigateway:{action}", arn, call.account_id, {})
+
+
+def _update_stage(call: Call) -> list[Request]:
+    """API Gateway makes its role for a stream; for HTTP and WebSocket APIs it changes the delivery in the caller's name."""
+    found = [
+        _stage("PATCH", call),
+        _service_role(call, "ops.apigateway.amazonaws.com", "AWSServiceRoleForAPIGateway"),
+    ]
+    if call.service == "apigatewayv2":
+        actions = ["CreateLogDelivery", "DeleteLogDelivery", "GetLogDelivery", "ListLogDeliveries", "UpdateLogDelivery"]
+        if ":log-group:" in call.parameters["AccessLogSettings"]["DestinationArn"]:
+            actions += ["DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy"]
+        found += [_any(f"logs:{action}")(call) for action in actions]
+    return found
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
+    ("apigateway", "GetStage"): lambda call: _stage("GET", call),
+    ("apigateway", "UpdateStage"): _update_stage,
+    ("apigatewayv2", "GetStage"): lambda call: _stage("GET", call),
+    ("apigatewayv2", "UpdateStage"): _update_stage,
+    ("apigatewayv2", "DeleteAccessLogSettings"): lambda call: _stage("DELETE", call, "/accesslogsettings"),
     ("apigateway", "GetDomainNames"): _at("apigateway:GET", lambda _, call: f"arn:aws:apigateway:{call.region}::/domainnames"),
     ("apigateway", "UpdateDomainName"): _at("apigateway:PATCH", _domain_name("domainName")),
     ("apigatewayv2", "GetDomainName"): _at("apigateway:GET", _domain_name("DomainName")),
@@ -188,6 +251,27 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("elbv2", "ModifyLoadBalancerAttributes"): _at(
         "elasticloadbalancing:ModifyLoadBalancerAttributes", lambda p, _: str(p["LoadBalancerArn"])
     ),
+    ("firehose", "DescribeDeliveryStream"): _at(
+        "firehose:DescribeDeliveryStream",
+        lambda p, call: f"arn:aws:firehose:{call.region}:{call.account_id}:deliverystream/{p['DeliveryStreamName']}",
+    ),
+    ("logs", "DescribeSubscriptionFilters"): _log_group("logs:DescribeSubscriptionFilters"),
+    ("logs", "DescribeAccountPolicies"): _any("logs:DescribeAccountPolicies"),
+    ("logs", "CreateLogGroup"): _log_group("logs:CreateLogGroup"),
+    ("logs", "PutSubscriptionFilter"): _put_subscription,
+    ("logs", "DeleteSubscriptionFilter"): _log_group("logs:DeleteSubscriptionFilter"),
+    ("rds", "DescribeDBClusters"): _rds("DescribeDBClusters", "cluster"),
+    ("rds", "DescribeDBInstances"): _rds("DescribeDBInstances", "db"),
+    ("rds", "DescribeDBClusterParameters"): _rds("DescribeDBClusterParameters", "cluster-pg", "DBClusterParameterGroupName"),
+    ("rds", "DescribeDBParameters"): _rds("DescribeDBParameters", "pg", "DBParameterGroupName"),
+    ("rds", "DescribeOptionGroups"): _rds("DescribeOptionGroups", "og", "OptionGroupName"),
+    ("rds", "ModifyDBCluster"): _rds("ModifyDBCluster", "cluster", "DBClusterIdentifier"),
+    ("rds", "ModifyDBInstance"): _rds("ModifyDBInstance", "db", "DBInstanceIdentifier"),
+    ("wafv2", "ListWebACLs"): _any("wafv2:ListWebACLs"),
+    ("wafv2", "GetLoggingConfiguration"): _web_acl("GetLoggingConfiguration"),
+    ("wafv2", "ListTagsForResource"): _web_acl("ListTagsForResource", "ResourceARN"),
+    ("wafv2", "PutLoggingConfiguration"): _put_logging,
+    ("wafv2", "DeleteLoggingConfiguration"): _web_acl("DeleteLoggingConfiguration"),
     ("elb", "ModifyLoadBalancerAttributes"): _at("elasticloadbalancing:ModifyLoadBalancerAttributes", _classic),
     ("elbv2", "DescribeSSLPolicies"): _any("elasticloadbalancing:DescribeSSLPolicies"),
     ("elb", "DescribeLoadBalancers"): _any("elasticloadbalancing:DescribeLoadBalancers"),
@@ -195,15 +279,9 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("elb", "CreateLoadBalancerPolicy"): _at("elasticloadbalancing:CreateLoadBalancerPolicy", _classic),
     ("elb", "SetLoadBalancerPoliciesOfListener"): _at("elasticloadbalancing:SetLoadBalancerPoliciesOfListener", _classic),
     ("elb", "DeleteLoadBalancerPolicy"): _at("elasticloadbalancing:DeleteLoadBalancerPolicy", _classic),
-    ("firehose", "DescribeDeliveryStream"): _at(
-        "firehose:DescribeDeliveryStream",
-        lambda p, call: f"arn:aws:firehose:{call.region}:{call.account_id}:deliverystream/{p['DeliveryStreamName']}",
-    ),
-    ("logs", "DescribeAccountPolicies"): _any("logs:DescribeAccountPolicies"),
     ("logs", "DeleteMetricFilter"): _log_group("logs:DeleteMetricFilter"),
     ("logs", "DescribeMetricFilters"): _log_group("logs:DescribeMetricFilters"),
     ("logs", "PutMetricFilter"): _log_group("logs:PutMetricFilter"),
-    ("logs", "DescribeSubscriptionFilters"): _log_group("logs:DescribeSubscriptionFilters"),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
     ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),

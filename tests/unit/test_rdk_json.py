@@ -103,6 +103,14 @@ def test_remediation_of_a_rule(tmp_path: Path, document: dict[str, Any]) -> None
     [
         (change("Accounts.production", "12"), "Accounts.production.0: '12' is not valid; expected an account id of 12 digits"),
         (change("Accounts.prod", "123456789012"), "Accounts.prod: 'prod' is not valid; expected one of management,"),
+        (
+            change("LogArchive.Destinations.Api", "arn:aws:sqs:eu-west-1:1:q"),
+            "LogArchive.Destinations.Api: 'arn:aws:sqs:eu-west-1:1:q' is not valid; expected a bucket name or an ARN,",
+        ),
+        (
+            change("LogArchive.Destinations.WebAcl", "arn:aws:s3:::${AWS::StackName}"),
+            "LogArchive.Destinations.WebAcl: 'arn:aws:s3:::${AWS::StackName}' is not valid; expected a bucket name or an ARN,",
+        ),
         (change("Accounts.production", []), "Accounts.production: is not valid; expected at least one entry"),
         (change("HomeRegion", "mars"), "HomeRegion: 'mars' is not valid; expected a Region such as eu-west-1"),
         (

@@ -80,6 +80,22 @@ def _update_trail(call: Call) -> list[Request]:
     return found
 
 
+def _repository(action: str) -> Callable[[Call], Request]:
+    def arn(p: Mapping[str, Any], call: Call) -> str:
+        name = p.get("repositoryName") or p["repositoryNames"][0]
+        return f"arn:aws:ecr:{call.region}:{call.account_id}:repository/{name}"
+
+    return _at(f"ecr:{action}", arn)
+
+
+def _put_registry_scanning(call: Call) -> list[Request]:
+    """Amazon ECR calls Amazon Inspector for the caller; that scans where enhanced scanning is on."""
+    found = [_any("ecr:PutRegistryScanningConfiguration")(call)]
+    if call.parameters["scanType"] == "ENHANCED":
+        found += [_any("inspector2:Enable")(call), _any("inspector2:ListAccountPermissions")(call)]
+    return found
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
@@ -93,6 +109,12 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
     ("ec2", "RevokeSecurityGroupEgress"): _at("ec2:RevokeSecurityGroupEgress", _ec2("security-group", "GroupId")),
+    ("ecr", "DescribeRepositories"): _repository("DescribeRepositories"),
+    ("ecr", "GetRegistryScanningConfiguration"): _any("ecr:GetRegistryScanningConfiguration"),
+    ("ecr", "ListTagsForResource"): _at("ecr:ListTagsForResource", lambda p, _: str(p["resourceArn"])),
+    ("ecr", "PutImageScanningConfiguration"): _repository("PutImageScanningConfiguration"),
+    ("ecr", "PutImageTagMutability"): _repository("PutImageTagMutability"),
+    ("ecr", "PutRegistryScanningConfiguration"): _put_registry_scanning,
     ("elbv2", "DescribeTags"): _any("elasticloadbalancing:DescribeTags"),
     ("elb", "DescribeTags"): _any("elasticloadbalancing:DescribeTags"),
     ("elbv2", "DescribeListeners"): _any("elasticloadbalancing:DescribeListeners"),

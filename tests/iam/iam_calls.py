@@ -96,6 +96,18 @@ def _put_registry_scanning(call: Call) -> list[Request]:
     return found
 
 
+def _hub(action: str) -> Callable[[Call], Request]:
+    return _at(f"securityhub:{action}", lambda _, call: f"arn:aws:securityhub:{call.region}:{call.account_id}:hub/default")
+
+
+def _enable_security_hub(call: Call) -> list[Request]:
+    """Security Hub makes its service-linked role for the caller."""
+    name = "aws-service-role/securityhub.amazonaws.com/AWSServiceRoleForSecurityHub"
+    role = f"arn:aws:iam::{call.account_id}:role/{name}"
+    context = {"iam:AWSServiceName": "securityhub.amazonaws.com"}
+    return [_hub("EnableSecurityHub")(call), Request("iam:CreateServiceLinkedRole", role, call.account_id, context)]
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
@@ -140,6 +152,14 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("s3", "DeleteBucketLifecycle"): _s3("s3:PutLifecycleConfiguration"),
     ("s3", "PutObject"): _s3("s3:PutObject"),
     ("s3", "GetObject"): _s3("s3:GetObject"),
+    ("securityhub", "BatchDisableStandards"): _hub("BatchDisableStandards"),
+    ("securityhub", "BatchEnableStandards"): _hub("BatchEnableStandards"),
+    ("securityhub", "DescribeHub"): _hub("DescribeHub"),
+    ("securityhub", "DescribeStandards"): _hub("DescribeStandards"),
+    ("securityhub", "DisableSecurityHub"): _hub("DisableSecurityHub"),
+    ("securityhub", "EnableSecurityHub"): _enable_security_hub,
+    ("securityhub", "GetEnabledStandards"): _hub("GetEnabledStandards"),
+    ("securityhub", "ListTagsForResource"): _hub("ListTagsForResource"),
     ("ssm", "GetParameter"): _at(
         "ssm:GetParameter", lambda p, call: f"arn:aws:ssm:{call.region}:{call.account_id}:parameter{p['Name']}"
     ),

@@ -18,6 +18,7 @@ import yaml
 from pci_config.catalogue import PACKAGE, CatalogueError
 from pci_config.exceptions import ExceptionRegister
 from pci_config.needed_source import needed
+from pci_config.recording_needs import of_the_catalogue
 from pci_config.requirements import read_yaml
 
 SETTINGS_LINE = re.compile(r"^SETTINGS: dict(\[.*\])? = \{\}.*$", re.MULTILINE)
@@ -145,6 +146,9 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
     if SETTINGS_LINE.search(source):
         archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in ("Account", "Buckets")}
         used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
+        if "RecordedTypes" in source:  # knowledge of the catalogue, which only the recorder's document needs
+            types = {name: need.document() for name, need in of_the_catalogue().items()}
+            used |= {"HomeRegion": settings.get("HomeRegion", ""), "RecordedTypes": types}
         source = SETTINGS_LINE.sub(lambda _: f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})", source)
         source = "import json\n" + source
     joined = "\n".join((*parts, source))

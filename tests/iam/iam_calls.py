@@ -108,6 +108,30 @@ def _enable_security_hub(call: Call) -> list[Request]:
     return [_hub("EnableSecurityHub")(call), Request("iam:CreateServiceLinkedRole", role, call.account_id, context)]
 
 
+def _recorders(action: str) -> Callable[[Call], Request]:
+    """A call that names no recorder asks for each."""
+
+    def request(call: Call) -> Request:
+        arn = f"arn:aws:config:{call.region}:{call.account_id}:configuration-recorder/default/aaaabbbbcccc0001"
+        return Request(f"config:{action}", arn, call.account_id, {"aws:ResourceAccount": call.account_id})
+
+    return request
+
+
+def _recorder(action: str) -> Callable[[Call], Request]:
+    def arn(p: Mapping[str, Any], call: Call) -> str:
+        name = p.get("ConfigurationRecorderName") or p["ConfigurationRecorder"]["name"]
+        return f"arn:aws:config:{call.region}:{call.account_id}:configuration-recorder/{name}/aaaabbbbcccc0001"
+
+    return _at(f"config:{action}", arn)
+
+
+def _put_recorder(call: Call) -> list[Request]:
+    context = {"iam:PassedToService": "config.amazonaws.com"}
+    role = call.parameters["ConfigurationRecorder"]["roleARN"]
+    return [_recorder("PutConfigurationRecorder")(call), Request("iam:PassRole", role, call.account_id, context)]
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "DescribeTrails"): _any("cloudtrail:DescribeTrails"),
     ("cloudtrail", "GetTrailStatus"): _trail("GetTrailStatus", "Name"),
@@ -117,6 +141,16 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("cloudtrail", "StartLogging"): _trail("StartLogging", "Name"),
     ("cloudtrail", "StopLogging"): _trail("StopLogging", "Name"),
     ("cloudtrail", "UpdateTrail"): _update_trail,
+    ("config", "DescribeConfigurationRecorderStatus"): _recorders("DescribeConfigurationRecorderStatus"),
+    ("config", "DescribeConfigurationRecorders"): _recorders("DescribeConfigurationRecorders"),
+    ("config", "DescribeDeliveryChannelStatus"): _any("config:DescribeDeliveryChannelStatus"),
+    ("config", "DescribeDeliveryChannels"): _any("config:DescribeDeliveryChannels"),
+    ("config", "DescribeRetentionConfigurations"): _any("config:DescribeRetentionConfigurations"),
+    ("config", "ListTagsForResource"): _at("config:ListTagsForResource", lambda p, _: str(p["ResourceArn"])),
+    ("config", "PutConfigurationRecorder"): _put_recorder,
+    ("config", "PutRetentionConfiguration"): _any("config:PutRetentionConfiguration"),
+    ("config", "StartConfigurationRecorder"): _recorder("StartConfigurationRecorder"),
+    ("config", "StopConfigurationRecorder"): _recorder("StopConfigurationRecorder"),
     ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),

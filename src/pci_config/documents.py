@@ -146,6 +146,8 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
     if SETTINGS_LINE.search(source):
         archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in ("Account", "Buckets")}
         used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
+        if "accounts_of" in source:
+            used["Accounts"] = settings.get("Accounts", {})
         if "RecordedTypes" in source:  # knowledge of the catalogue, which only the recorder's document needs
             types = {name: need.document() for name, need in of_the_catalogue().items()}
             used |= {"HomeRegion": settings.get("HomeRegion", ""), "RecordedTypes": types}

@@ -151,6 +151,9 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("config", "PutRetentionConfiguration"): _any("config:PutRetentionConfiguration"),
     ("config", "StartConfigurationRecorder"): _recorder("StartConfigurationRecorder"),
     ("config", "StopConfigurationRecorder"): _recorder("StopConfigurationRecorder"),
+    ("dynamodb", "Query"): _at(
+        "dynamodb:Query", lambda p, call: f"arn:aws:dynamodb:{call.region}:{call.account_id}:table/{p['TableName']}"
+    ),
     ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
@@ -177,6 +180,11 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
         lambda p, call: f"arn:aws:elasticloadbalancing:{call.region}:{call.account_id}:loadbalancer/{p['LoadBalancerName']}",
     ),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
+    ("iam", "GetAccountAuthorizationDetails"): _any("iam:GetAccountAuthorizationDetails"),
+    ("iam", "GetUser"): _at("iam:GetUser", lambda p, call: f"arn:aws:iam::{call.account_id}:user/{p['UserName']}"),
+    ("iam", "RemoveUserFromGroup"): _at(
+        "iam:RemoveUserFromGroup", lambda p, call: f"arn:aws:iam::{call.account_id}:group/{p['GroupName']}"
+    ),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
     ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),
     ("s3", "GetBucketVersioning"): _s3("s3:GetBucketVersioning"),

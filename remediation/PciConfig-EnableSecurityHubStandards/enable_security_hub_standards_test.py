@@ -128,7 +128,21 @@ def test_a_standard_that_lacks_something_is_told() -> None:
     make(*WANTED, recording=False)
     with pytest.raises(Refused, match=r"pci-dss 4.0.1 is INCOMPLETE \(NO_AVAILABLE_CONFIGURATION_RECORDER\).*nothing done"):
         run()
+    record_with_config()
     assert run(Standards="cis-aws-foundations-benchmark/v/3.0.0")["Outcome"] == "changed", "of others nobody asked"
+
+
+@pytest.mark.parametrize("hub", [True, False])
+def test_without_a_recorder_nothing_is_switched_on(hub: bool) -> None:
+    make(hub=hub, recording=False)
+    before = subscriptions()
+    with pytest.raises(Refused, match="AWS Config records nothing here.*mend the recorder first; nothing done"):
+        run()
+    record_with_config()
+    boto3.client("config", region_name=REGION).stop_configuration_recorder(ConfigurationRecorderName="default")
+    with pytest.raises(Refused, match="AWS Config records nothing here"):
+        run(DryRun="true")
+    assert subscriptions() == before
 
 
 @contextmanager
@@ -279,7 +293,9 @@ def test_every_state_becomes_right_and_nothing_is_lost(held: list[str], off: boo
     before = None if off else held
     event = {"ResourceId": ACCOUNT, "AccountId": ACCOUNT, "Standards": ", ".join(entries)}
     fix, back = script.HubStandards(event), script.HubRestore(event)
-    changes = fix.changes(state(before))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script, "refuse_without_recorder", lambda: None)
+        changes = fix.changes(state(before))
     requested = [r["StandardsArn"] for c in changes for r in c.parameters.get("StandardsSubscriptionRequests", [])]
     assert not set(requested) & set(before or [])
     after = [*(before or []), *requested]

@@ -71,6 +71,8 @@ class HubStandards(AccountHub):
 
     def changes(self, state: Mapping[str, Any]) -> Sequence[Change]:
         found = list(self._enabled(state)) + list(self._subscribed(state))
+        if found and not self._planned:
+            refuse_without_recorder()
         # still needed after the calls: they were refused, most likely by central configuration, which no member can see
         hint = CENTRAL if self._planned else ""
         self._planned = True
@@ -116,6 +118,15 @@ class HubRestore(AccountHub):
         names = ", ".join(arn.partition("subscription/")[2] for arn in added)
         parameters = {"StandardsSubscriptionArns": added}
         return [Change("securityhub", "batch_disable_standards", parameters, f"unsubscribe {names}")]
+
+
+def refuse_without_recorder() -> None:
+    """The checks of a standard are rules of AWS Config."""
+    statuses = aws("config").describe_configuration_recorder_status()["ConfigurationRecordersStatus"]
+    if not any(status.get("recording") is True for status in statuses):
+        raise Refused(
+            "AWS Config records nothing here, so that a standard would stay INCOMPLETE: mend the recorder first; nothing done"
+        )
 
 
 def offered_standards() -> list[str] | None:

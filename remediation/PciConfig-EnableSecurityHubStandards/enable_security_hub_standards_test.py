@@ -136,7 +136,7 @@ def test_a_standard_that_lacks_something_is_told() -> None:
 def test_without_a_recorder_nothing_is_switched_on(hub: bool) -> None:
     make(hub=hub, recording=False)
     before = subscriptions()
-    with pytest.raises(Refused, match="AWS Config records nothing here.*mend the recorder first; nothing done"):
+    with pytest.raises(Refused, match=r"AWS Config records nothing here.*mend the recorder first; nothing done"):
         run()
     record_with_config()
     boto3.client("config", region_name=REGION).stop_configuration_recorder(ConfigurationRecorderName="default")

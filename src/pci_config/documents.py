@@ -18,6 +18,7 @@ import yaml
 from pci_config.catalogue import PACKAGE, CatalogueError
 from pci_config.exceptions import ExceptionRegister
 from pci_config.needed_source import needed
+from pci_config.recording_needs import of_the_catalogue
 from pci_config.requirements import read_yaml
 
 SETTINGS_LINE = re.compile(r"^SETTINGS: dict(\[.*\])? = \{\}.*$", re.MULTILINE)
@@ -147,6 +148,9 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
         archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in wanted}
         used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
         used |= {key: settings[key] for key in ("Accounts", "Regions") if key in settings}
+        if "RecordedTypes" in source:  # knowledge of the catalogue, which only the recorder's document needs
+            types = {name: need.document() for name, need in of_the_catalogue().items()}
+            used |= {"HomeRegion": settings.get("HomeRegion", ""), "RecordedTypes": types}
         source = SETTINGS_LINE.sub(lambda _: f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})", source)
         source = "import json\n" + source
     joined = "\n".join((*parts, source))

@@ -202,6 +202,58 @@ def _update_stage(call: Call) -> list[Request]:
     return found
 
 
+def _repository(action: str) -> Callable[[Call], Request]:
+    def arn(p: Mapping[str, Any], call: Call) -> str:
+        name = p.get("repositoryName") or p["repositoryNames"][0]
+        return f"arn:aws:ecr:{call.region}:{call.account_id}:repository/{name}"
+
+    return _at(f"ecr:{action}", arn)
+
+
+def _put_registry_scanning(call: Call) -> list[Request]:
+    """Amazon ECR calls Amazon Inspector for the caller; that scans where enhanced scanning is on."""
+    found = [_any("ecr:PutRegistryScanningConfiguration")(call)]
+    if call.parameters["scanType"] == "ENHANCED":
+        found += [_any("inspector2:Enable")(call), _any("inspector2:ListAccountPermissions")(call)]
+    return found
+
+
+def _hub(action: str) -> Callable[[Call], Request]:
+    return _at(f"securityhub:{action}", lambda _, call: f"arn:aws:securityhub:{call.region}:{call.account_id}:hub/default")
+
+
+def _enable_security_hub(call: Call) -> list[Request]:
+    """Security Hub makes its service-linked role for the caller."""
+    name = "aws-service-role/securityhub.amazonaws.com/AWSServiceRoleForSecurityHub"
+    role = f"arn:aws:iam::{call.account_id}:role/{name}"
+    context = {"iam:AWSServiceName": "securityhub.amazonaws.com"}
+    return [_hub("EnableSecurityHub")(call), Request("iam:CreateServiceLinkedRole", role, call.account_id, context)]
+
+
+def _recorders(action: str) -> Callable[[Call], Request]:
+    """A call that names no recorder asks for each."""
+
+    def request(call: Call) -> Request:
+        arn = f"arn:aws:config:{call.region}:{call.account_id}:configuration-recorder/default/aaaabbbbcccc0001"
+        return Request(f"config:{action}", arn, call.account_id, {"aws:ResourceAccount": call.account_id})
+
+    return request
+
+
+def _recorder(action: str) -> Callable[[Call], Request]:
+    def arn(p: Mapping[str, Any], call: Call) -> str:
+        name = p.get("ConfigurationRecorderName") or p["ConfigurationRecorder"]["name"]
+        return f"arn:aws:config:{call.region}:{call.account_id}:configuration-recorder/{name}/aaaabbbbcccc0001"
+
+    return _at(f"config:{action}", arn)
+
+
+def _put_recorder(call: Call) -> list[Request]:
+    context = {"iam:PassedToService": "config.amazonaws.com"}
+    role = call.parameters["ConfigurationRecorder"]["roleARN"]
+    return [_recorder("PutConfigurationRecorder")(call), Request("iam:PassRole", role, call.account_id, context)]
+
+
 TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("apigateway", "GetStage"): lambda call: _stage("GET", call),
     ("apigateway", "UpdateStage"): _update_stage,
@@ -235,11 +287,30 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("ec2", "CreateFlowLogs"): _create_flow_logs,
     ("ec2", "DeleteFlowLogs"): _delete_flow_logs,
     ("ec2", "DescribeFlowLogs"): _any("ec2:DescribeFlowLogs"),
+    ("config", "DescribeConfigurationRecorderStatus"): _recorders("DescribeConfigurationRecorderStatus"),
+    ("config", "DescribeConfigurationRecorders"): _recorders("DescribeConfigurationRecorders"),
+    ("config", "DescribeDeliveryChannelStatus"): _any("config:DescribeDeliveryChannelStatus"),
+    ("config", "DescribeDeliveryChannels"): _any("config:DescribeDeliveryChannels"),
+    ("config", "DescribeRetentionConfigurations"): _any("config:DescribeRetentionConfigurations"),
+    ("config", "ListTagsForResource"): _at("config:ListTagsForResource", lambda p, _: str(p["ResourceArn"])),
+    ("config", "PutConfigurationRecorder"): _put_recorder,
+    ("config", "PutRetentionConfiguration"): _any("config:PutRetentionConfiguration"),
+    ("config", "StartConfigurationRecorder"): _recorder("StartConfigurationRecorder"),
+    ("config", "StopConfigurationRecorder"): _recorder("StopConfigurationRecorder"),
+    ("dynamodb", "Query"): _at(
+        "dynamodb:Query", lambda p, call: f"arn:aws:dynamodb:{call.region}:{call.account_id}:table/{p['TableName']}"
+    ),
     ("ec2", "DescribeSecurityGroups"): _any("ec2:DescribeSecurityGroups"),
     ("ec2", "DescribeVpcs"): _any("ec2:DescribeVpcs"),
     ("ec2", "GetManagedPrefixListEntries"): _at("ec2:GetManagedPrefixListEntries", _ec2("prefix-list", "PrefixListId")),
     ("ec2", "RevokeSecurityGroupEgress"): _at("ec2:RevokeSecurityGroupEgress", _ec2("security-group", "GroupId")),
     ("ec2", "RevokeSecurityGroupIngress"): _at("ec2:RevokeSecurityGroupIngress", _ec2("security-group", "GroupId")),
+    ("ecr", "DescribeRepositories"): _repository("DescribeRepositories"),
+    ("ecr", "GetRegistryScanningConfiguration"): _any("ecr:GetRegistryScanningConfiguration"),
+    ("ecr", "ListTagsForResource"): _at("ecr:ListTagsForResource", lambda p, _: str(p["resourceArn"])),
+    ("ecr", "PutImageScanningConfiguration"): _repository("PutImageScanningConfiguration"),
+    ("ecr", "PutImageTagMutability"): _repository("PutImageTagMutability"),
+    ("ecr", "PutRegistryScanningConfiguration"): _put_registry_scanning,
     ("elbv2", "DescribeTags"): _any("elasticloadbalancing:DescribeTags"),
     ("elb", "DescribeTags"): _any("elasticloadbalancing:DescribeTags"),
     ("elbv2", "DescribeListeners"): _any("elasticloadbalancing:DescribeListeners"),
@@ -283,6 +354,11 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("logs", "DescribeMetricFilters"): _log_group("logs:DescribeMetricFilters"),
     ("logs", "PutMetricFilter"): _log_group("logs:PutMetricFilter"),
     ("iam", "GetAccountPasswordPolicy"): _any("iam:GetAccountPasswordPolicy"),
+    ("iam", "GetAccountAuthorizationDetails"): _any("iam:GetAccountAuthorizationDetails"),
+    ("iam", "GetUser"): _at("iam:GetUser", lambda p, call: f"arn:aws:iam::{call.account_id}:user/{p['UserName']}"),
+    ("iam", "RemoveUserFromGroup"): _at(
+        "iam:RemoveUserFromGroup", lambda p, call: f"arn:aws:iam::{call.account_id}:group/{p['GroupName']}"
+    ),
     ("iam", "UpdateAccountPasswordPolicy"): _any("iam:UpdateAccountPasswordPolicy"),
     ("iam", "DeleteAccountPasswordPolicy"): _any("iam:DeleteAccountPasswordPolicy"),
     ("s3", "GetBucketVersioning"): _s3("s3:GetBucketVersioning"),
@@ -295,6 +371,14 @@ TABLE: dict[tuple[str, str], Callable[[Call], Request | list[Request]]] = {
     ("s3", "GetObject"): _s3("s3:GetObject"),
     ("sns", "GetTopicAttributes"): _at("sns:GetTopicAttributes", lambda p, _: str(p["TopicArn"])),
     ("sns", "ListSubscriptionsByTopic"): _at("sns:ListSubscriptionsByTopic", lambda p, _: str(p["TopicArn"])),
+    ("securityhub", "BatchDisableStandards"): _hub("BatchDisableStandards"),
+    ("securityhub", "BatchEnableStandards"): _hub("BatchEnableStandards"),
+    ("securityhub", "DescribeHub"): _hub("DescribeHub"),
+    ("securityhub", "DescribeStandards"): _hub("DescribeStandards"),
+    ("securityhub", "DisableSecurityHub"): _hub("DisableSecurityHub"),
+    ("securityhub", "EnableSecurityHub"): _enable_security_hub,
+    ("securityhub", "GetEnabledStandards"): _hub("GetEnabledStandards"),
+    ("securityhub", "ListTagsForResource"): _hub("ListTagsForResource"),
     ("ssm", "GetParameter"): _at(
         "ssm:GetParameter", lambda p, call: f"arn:aws:ssm:{call.region}:{call.account_id}:parameter{p['Name']}"
     ),

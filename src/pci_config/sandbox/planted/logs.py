@@ -65,7 +65,7 @@ def _shell(server: MotoServer, issuer: Issuer, role: str, region: str, home: str
 def _forgotten_vpc(server: MotoServer, issuer: Issuer, role: str, region: str) -> None:
     for vpc in server.clients(issuer.accounts[role], region).build_client("ec2").describe_vpcs()["Vpcs"]:
         why = "the forgotten default VPC has no flow log"
-        issuer.plant(role, region, "PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], why, False)
+        issuer.plant(role, region, "PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], why)
 
 
 class _Logs:
@@ -79,8 +79,8 @@ class _Logs:
     def _client(self, service: str) -> Any:
         return self._clients.build_client(service)
 
-    def _plant(self, rule: str, resource_id: str, why: str) -> None:
-        self._issuer.plant(self._role, self._region, rule, resource_id, why, False)
+    def _plant(self, rule: str, resource_id: str, why: str, fixable: bool = False) -> None:
+        self._issuer.plant(self._role, self._region, rule, resource_id, why, fixable)
 
     def _stream_arn(self, name: str) -> str:
         return f"arn:aws:firehose:{self._region}:{self._account}:deliverystream/{name}"
@@ -199,7 +199,7 @@ class _Logs:
                 DeliverLogsPermissionArn=self._role_arn("flow-logs"),
             )
             if traffic != "ALL":
-                self._plant("PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], "accepted traffic is not recorded")
+                self._plant("PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], "accepted traffic is not recorded", fixable=True)
 
     def card_files(self) -> None:
         s3 = self._client("s3")

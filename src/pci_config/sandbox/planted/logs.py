@@ -65,7 +65,7 @@ def _shell(server: MotoServer, issuer: Issuer, role: str, region: str, home: str
 def _forgotten_vpc(server: MotoServer, issuer: Issuer, role: str, region: str) -> None:
     for vpc in server.clients(issuer.accounts[role], region).build_client("ec2").describe_vpcs()["Vpcs"]:
         why = "the forgotten default VPC has no flow log"
-        issuer.plant(role, region, "PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], why, False)
+        issuer.plant(role, region, "PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], why)
 
 
 class _Logs:
@@ -203,7 +203,7 @@ class _Logs:
                 DeliverLogsPermissionArn=self._role_arn("flow-logs"),
             )
             if traffic != "ALL":
-                self._plant("PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], "accepted traffic is not recorded")
+                self._plant("PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], "accepted traffic is not recorded", fixable=True)
 
     def card_files(self) -> None:
         s3 = self._client("s3")

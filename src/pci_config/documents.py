@@ -29,6 +29,9 @@ NO_CONSTANTS: Mapping[str, str] = {}
 MAX_DOCUMENT_BYTES = 64 * 1024  # SSM document quota
 ROOM_BYTES = 8 * 1024  # kept for exceptions and for an organization of many accounts
 INDENTATION = re.compile(r"^(?: {4})+", re.MULTILINE)
+ARCHIVE_SETTINGS = ("Account", "Buckets", "TrustedDestinations")
+# attributes of `Settings` by which a script reads a part of rdk.json
+READ_SETTINGS = {"network_tiers": "NetworkTiers", "accounts": "Accounts", "accounts_of": "Accounts", "regions": "Regions"}
 STEP = "Remediate"
 OUTPUTS = {
     "Outcome": "String", "Changed": "Boolean", "Message": "String", "Calls": "String", "Before": "String", "After": "String",
@@ -111,7 +114,7 @@ def _document(
         "Region": "{{ global:REGION }}",
         **constants,
     }
-    step = {
+    step: dict[str, Any] = {
         "name": STEP,
         "action": "aws:executeScript",
         "description": "Read, judge, record, change, verify, report",
@@ -157,21 +160,29 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
     parts = [EXCEPTIONS_LINE.sub(lambda _: stated, _stripped(modules[name], PACKAGE / f"{name}.py")) for name in order]
     source = _stripped(path.read_text("utf-8"), path)
     if SETTINGS_LINE.search(source):
-        wanted = ("Account", "Buckets", "TrustedDestinations")
-        archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in wanted}
-        used = {"LogArchive": archive, "NetworkTiers": settings.get("NetworkTiers", {})}
-        used |= {key: settings[key] for key in ("Accounts", "Regions") if key in settings}
-        if "RecordedTypes" in source:  # knowledge of the catalogue, which only the recorder's document needs
-            types = {name: need.document() for name, need in of_the_catalogue().items()}
-            used |= {"HomeRegion": settings.get("HomeRegion", ""), "RecordedTypes": types}
-        source = SETTINGS_LINE.sub(lambda _: f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})", source)
-        source = "import json\n" + source
+        used = _settings_for(needed("\n".join((*parts, source)), handler), settings)
+        stated = f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})"
+        source = "import json\n" + SETTINGS_LINE.sub(lambda _: stated, source)
     joined = "\n".join((*parts, source))
     _check(joined, path)
     text = "from __future__ import annotations\n\n" + needed(joined, handler)
     if "{{" in text:
         raise CatalogueError(f"{path}: '{{{{' in a script is taken for a variable by Automation; write it another way")
     return text
+
+
+def _settings_for(script: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of rdk.json, only what the script reads: there may be hundreds of accounts, and a document has to fit."""
+    code = "\n".join(
+        ast.unparse(node) for node in ast.parse(script).body if not (isinstance(node, ast.ClassDef) and node.name == "Settings")
+    )
+    archive = {key: value for key, value in settings.get("LogArchive", {}).items() if key in ARCHIVE_SETTINGS}
+    used: dict[str, Any] = {"LogArchive": archive}
+    used |= {key: settings[key] for read, key in READ_SETTINGS.items() if f".{read}" in code and key in settings}
+    if "RecordedTypes" in code:  # knowledge of the catalogue, which only the recorder's document needs
+        types = {name: need.document() for name, need in of_the_catalogue().items()}
+        used |= {"HomeRegion": settings.get("HomeRegion", ""), "RecordedTypes": types}
+    return used
 
 
 def imported_modules(source: str, path: Path) -> dict[str, str]:

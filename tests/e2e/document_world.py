@@ -10,6 +10,7 @@ import copy
 import copyreg
 import functools
 import json
+import re
 import sys
 import threading
 import uuid
@@ -217,6 +218,24 @@ def evidence(document: str, run: Run, which: str) -> Any:
             assert found["document"] == document
             return found["state"]
     return None
+
+
+MADE_ID = re.compile(r"\b[a-z]+-[0-9a-f]{8,17}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+
+
+def without_new_ids(state: Any, before: Any) -> Any:
+    """The state with ids that were not there before as `made`, and its lists in an order that does not depend on them."""
+    old = set(MADE_ID.findall(json.dumps(before)))
+    text = MADE_ID.sub(lambda found: found.group() if found.group() in old else "made", json.dumps(state))
+    return _in_order(json.loads(text))
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _in_order(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return sorted((_in_order(entry) for entry in value), key=lambda entry: json.dumps(entry, sort_keys=True))
+    return value
 
 
 @contextmanager

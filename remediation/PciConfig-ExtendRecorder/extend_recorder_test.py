@@ -32,7 +32,10 @@ NEEDS = of_the_catalogue()
 SETTINGS = {"HomeRegion": REGION, "RecordedTypes": {name: need.document() for name, need in NEEDS.items()}}
 HERE = {name for name, need in NEEDS.items() if need.place in ("everywhere", "home")}
 CONTINUOUS = {name for name in HERE if NEEDS[name].continuous}
-BUCKET, ROLE = "configuration-history", f"arn:aws:iam::{ACCOUNT}:role/config"
+BUCKET, ROLE = (
+    "configuration-history",
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig",
+)
 EVERYTHING = {"allSupported": True, "includeGlobalResourceTypes": True}
 GROUP, VOLUME, ALARM, QUEUE = "AWS::EC2::SecurityGroup", "AWS::EC2::Volume", "AWS::CloudWatch::Alarm", "AWS::SQS::Queue"
 
@@ -280,6 +283,23 @@ def test_control_tower_keeps_its_recorder(made: dict[str, str]) -> None:
     assert state() == before
     client().start_configuration_recorder(ConfigurationRecorderName=made.get("name", "default"))
     assert run()["Outcome"] == "compliant"
+
+
+@pytest.mark.parametrize("name", ["pci-config-recorder", "pci-config-recorder-eu"])
+def test_a_role_of_ours_is_passed(name: str) -> None:
+    make(listed(GROUP), running=False, role=f"arn:aws:iam::{ACCOUNT}:role/{name}")
+    assert run()["Outcome"] == "changed"
+
+
+@pytest.mark.parametrize(
+    "name", ["config", "Administrator", "path/pci-config-recorder", "aws-service-role/ecs.amazonaws.com/x"]
+)
+def test_no_other_role_is_passed(name: str) -> None:
+    make(listed(GROUP), role=f"arn:aws:iam::{ACCOUNT}:role/{name}")
+    before = state()
+    with pytest.raises(Refused, match=f"works with .*{name}; this document may give it only AWS Config's service-linked role"):
+        run()
+    assert state() == before
 
 
 def test_a_recorder_that_a_tag_gives_to_terraform_is_refused() -> None:

@@ -27,6 +27,7 @@ from pci_config.tags import tag_map
 SETTINGS: dict[str, Any] = {}  # replaced by the build with rdk.json's content and the catalogue's RecordedTypes
 
 CONTROL_TOWER = "aws-controltower-"  # of names and roles
+PASSED_ROLES = ("aws-service-role/config.amazonaws.com/", "pci-config-recorder")
 CONTROL_TOWER_TAG = "aws-control-tower"
 
 
@@ -153,8 +154,17 @@ class RecorderRestore(AccountRecorder):
 
 
 def put_recorder(recorder: Mapping[str, Any], group: Mapping[str, Any], mode: Mapping[str, Any], summary: str) -> Change:
-    """PutConfigurationRecorder replaces all of it: what is not meant to change is sent as it is."""
-    whole = {"name": recorder["name"], "roleARN": recorder["roleARN"], "recordingGroup": group, "recordingMode": mode}
+    """PutConfigurationRecorder replaces all of it: what is not meant to change is sent as it is, the role too.
+
+    Raises Refused when the document may not pass that role (its policy names the same).
+    """
+    role = str(recorder["roleARN"])
+    if not role.partition(":role/")[2].startswith(PASSED_ROLES):
+        raise Refused(
+            f"recorder {recorder['name']} works with {role}; this document may give it only AWS Config's service-linked role"
+            " or a role named pci-config-recorder*: change the recorder by hand"
+        )
+    whole = {"name": recorder["name"], "roleARN": role, "recordingGroup": group, "recordingMode": mode}
     return Change("config", "put_configuration_recorder", {"ConfigurationRecorder": whole}, summary)
 
 

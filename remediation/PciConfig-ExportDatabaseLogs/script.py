@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pci_config.archive_way import NO_DESTINATION, ArchiveWay, AsItIs
+from pci_config.archive_way import NO_DESTINATION, ArchiveWay
 from pci_config.database import Database, described_cluster, described_instance, option_settings, parameter_values
 from pci_config.database_logs import ENGINES, exported_to
+from pci_config.log_destination_live import LiveSurroundings
 from pci_config.log_reading import subscription_filters
 from pci_config.runbook import Change, Refused, aws, carry_out, put_back, require_own
 from pci_config.tags import tag_map
@@ -122,7 +123,7 @@ class DatabaseLogs(LoggedDatabase):
         way = self._way.of_group(group)
         if not way.fault:
             return []
-        if AsItIs().subscriptions(group):
+        if LiveSurroundings().subscriptions(group):
             left.append(f"{way.told()}; mend that subscription")
             return []
         if self._destination == NO_DESTINATION:

@@ -5,26 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pci_config.log_destination import Place, Route, Stream, Subscription, described_stream, group_route, route
-from pci_config.log_reading import described_or_none, found_subscriptions
+from pci_config.log_destination import Place, Route, group_route, route
+from pci_config.log_destination_live import LiveSurroundings
+from pci_config.log_reading import described_or_none
 from pci_config.runbook import Refused, aws, require_own
 from pci_config.settings import Settings
 
 NO_DESTINATION = "none"  # Config cannot pass an empty text
-
-
-class AsItIs:
-    """`Surroundings` of the execution's own account and Region."""
-
-    def stream(self, name: str) -> Stream | None:
-        described = described_or_none(aws("firehose"), name)
-        return None if described is None else described_stream(described)
-
-    def subscriptions(self, log_group: str) -> Sequence[Subscription]:
-        try:
-            return found_subscriptions(aws("logs"), log_group)
-        except ValueError as error:
-            raise Refused(f"log group {log_group}: {error}") from None
 
 
 class ArchiveWay:
@@ -38,10 +25,10 @@ class ArchiveWay:
         self._place = Place(str(event["AccountId"]), str(event["Region"]), known)
 
     def of(self, arn: str) -> Route:
-        return route(arn, self._place, AsItIs())
+        return route(arn, self._place, LiveSurroundings())
 
     def of_group(self, log_group: str) -> Route:
-        return group_route(log_group, self._place, AsItIs())
+        return group_route(log_group, self._place, LiveSurroundings())
 
     def require(self, arn: str, prefixes: Sequence[str]) -> str:
         """The destination given, when logs sent to it end in the archive. Raises Refused.

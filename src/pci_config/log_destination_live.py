@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from botocore.exceptions import ClientError
-
-from pci_config.log_destination import Stream, Subscription, described_stream, policy_subscription
+from pci_config.log_destination import Stream, Subscription, described_stream
+from pci_config.log_reading import described_or_none, found_subscriptions
 from pci_config.runbook import Refused, aws
 
 
@@ -17,31 +16,11 @@ class LiveSurroundings:
     """`pci_config.log_destination.Surroundings` answered by calls. Raises Refused for what is not understood."""
 
     def stream(self, name: str) -> Stream | None:
-        try:
-            described = aws("firehose").describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return None
-            raise
-        return described_stream(described)
+        described = described_or_none(aws("firehose"), name)
+        return None if described is None else described_stream(described)
 
     def subscriptions(self, log_group: str) -> Sequence[Subscription]:
-        logs, found = aws("logs"), []
         try:
-            for page in logs.get_paginator("describe_subscription_filters").paginate(logGroupName=log_group):
-                found += [
-                    Subscription(each["filterName"], each["destinationArn"], each.get("filterPattern") or "")
-                    for each in page["subscriptionFilters"]
-                ]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            return []  # a group that does not exist sends nothing on
-        policies = logs.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY").get("accountPolicies", [])
-        for policy in policies:
-            try:
-                subscription = policy_subscription(policy, log_group)
-            except (KeyError, ValueError) as error:
-                raise Refused(f"account-level subscription policy: {error}") from None
-            found += [subscription] if subscription else []
-        return found
+            return found_subscriptions(aws("logs"), log_group)
+        except ValueError as error:
+            raise Refused(str(error)) from None

@@ -17,6 +17,7 @@ from pci_config import build
 from pci_config.automatic import check, start_of
 from pci_config.catalogue import Catalogue, CatalogueError, Remediation, project_root
 from pci_config.pack import build_pack
+from pci_config.pack_limits import MAX_S3_TEMPLATE_BYTES
 from pci_config.rdk_json import RdkJson
 from pci_config.sandbox.automatic import remediate
 from pci_config.sandbox.config_service import ConfigState
@@ -51,7 +52,7 @@ def remediations(text: str) -> dict[str, Mapping[str, Any]]:
     """By rule, as they arrive in the production account."""
     return {
         resource.properties["ConfigRuleName"]: resource.properties
-        for resource in evaluate(text, {}, PSEUDO)
+        for resource in evaluate(text, {}, PSEUDO, MAX_S3_TEMPLATE_BYTES)
         if resource.type == "AWS::Config::RemediationConfiguration"
     }
 

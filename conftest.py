@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.client import ClientCreator
 
@@ -36,6 +38,8 @@ def _share_methods() -> None:
 
 
 _share_methods()
+# Each session would read the service models from the disk again: EC2's alone are megabytes of JSON
+botocore.session.create_loader = functools.lru_cache(botocore.session.create_loader)
 
 
 @pytest.fixture(autouse=True)

@@ -106,7 +106,7 @@ def member_regional() -> str:
                 "Role": role,
                 "MemorySize": 256,
                 "Timeout": 300,
-                "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
+                "Code": {"S3Bucket": {"Fn::Sub": "${CodeBucketPrefix}-${AWS::Region}"}, "S3Key": {"Ref": "CodeKey"}},
                 "Tags": [*_tags(), {"Key": "pci:scope", "Value": "connected"}],  # it touches security, not card data
             },
         },
@@ -133,7 +133,8 @@ def member_regional() -> str:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "pci-config: the rules' function and the switch of the fixes. Every Region.",
         "Parameters": {
-            "CodeBucket": {"Type": "String", "Description": "Bucket of this Region that holds the bundle"},
+            # one value for every Region: parameters that a StackSet overrides do not reach accounts that join later
+            "CodeBucketPrefix": {"Type": "String", "Description": "The bundle's bucket has this name, a hyphen and the Region"},
             "CodeKey": {"Type": "String", "Description": "Key of the bundle, with its content hash"},
             "RemediationSwitch": {
                 "Type": "String",

@@ -46,16 +46,16 @@ class Organization:
         account = organizations_backends[MANAGEMENT]["aws"].get_account_by_id(drawn["AccountId"])
         account.id = account_id or drawn["AccountId"]
         if unit != self.root:
-            self.move(account.id, unit)
+            self.move(account.id, unit, self.root)
         return str(account.id)
 
-    def move(self, account_id: str, unit: str) -> None:
-        source = self.client.list_parents(ChildId=account_id)["Parents"][0]["Id"]
+    def move(self, account_id: str, unit: str, source: str = "") -> None:
+        source = source or self.client.list_parents(ChildId=account_id)["Parents"][0]["Id"]
         self.client.move_account(AccountId=account_id, SourceParentId=source, DestinationParentId=unit)
 
 
 def organization(server: MotoServer, size: int = 12, trusted: bool = True) -> Organization:
-    """Build it. `size` counts the members; `trusted`: StackSets and Config have trusted access and the administrator is registered."""
+    """Build it. `size` counts the members; `trusted`: StackSets and Config have access, and the administrator is registered."""
     services.install(server)
     client = server.clients(MANAGEMENT, REGION).build_client("organizations")
     client.create_organization(FeatureSet="ALL")
@@ -64,7 +64,7 @@ def organization(server: MotoServer, size: int = 12, trusted: bool = True) -> Or
     for name in ("outer", "middle", "inner"):
         unit = client.create_organizational_unit(ParentId=units[-1], Name=name)["OrganizationalUnit"]["Id"]
         units.append(unit)
-    made = Organization(server, *units, members=[])
+    made = Organization(server, root, units[1], units[2], units[3], [])
     for number in range(1, size + 1):
         unit = root if number == 1 else units[1 + number % 3]
         made.members.append(made.join(f"member-{number}", unit, f"{int(MANAGEMENT) + number}"))

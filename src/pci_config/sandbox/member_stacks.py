@@ -7,7 +7,7 @@ complete. Source: AWS CloudFormation API reference, CreateStackSet (capabilities
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlparse
 
@@ -45,11 +45,11 @@ def template_text(request: Mapping[str, Any], caller: str) -> str | None:
             raise ValidationError(message=f"'templateBody' must have length less than or equal to {MAX_BODY}")
         return text
     if request.get("TemplateURL"):
-        return _object(str(request["TemplateURL"]), caller)
+        return object_text(str(request["TemplateURL"]), caller)
     return None
 
 
-def _object(url: str, caller: str) -> str:
+def object_text(url: str, caller: str) -> str:
     """https://<bucket>.s3.<region>.amazonaws.com/<key> or https://s3.<region>.amazonaws.com/<bucket>/<key>."""
     parts = urlparse(url)
     if parts.scheme != "https" or not parts.netloc.endswith(".amazonaws.com") or ".s3-website" in parts.netloc:
@@ -101,7 +101,7 @@ def parsed(text: str) -> dict[str, Any]:
     return template
 
 
-def resolved(template: Mapping[str, Any], given: list[Mapping[str, Any]], before: Mapping[str, str]) -> dict[str, str]:
+def resolved(template: Mapping[str, Any], given: Sequence[Mapping[str, Any]], before: Mapping[str, str]) -> dict[str, str]:
     """Values of parameters: what is given, or what was before where the request says so, else the template's default."""
     declared = template.get("Parameters") or {}
     values = {}
@@ -130,7 +130,7 @@ def create(account: str, region: str, name: str, text: str, parameters: Mapping[
     """Make the stack; returns its id. Raises whatever a resource raised, after taking back what was made."""
     backend = cloudformation_backends[account][region]
     try:
-        stack = backend.create_stack(name=name, template=text, parameters=dict(parameters), tags=dict(tags))
+        stack = backend.create_stack(name=name, template=text, parameters=_complete(text, parameters), tags=dict(tags))
     except Exception:
         for half in [stack for stack in backend.stacks.values() if stack.name == name]:
             with contextlib.suppress(Exception):
@@ -143,14 +143,20 @@ def create(account: str, region: str, name: str, text: str, parameters: Mapping[
 def update(account: str, region: str, stack_id: str, text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> None:
     """Bring the stack to this template. Raises whatever a resource raised, after going back to the template before."""
     stack = cloudformation_backends[account][region].stacks[stack_id]
-    before = stack.template, dict(stack.parameters), dict(stack.tags)
+    before, parameters_before, tags_before = str(stack.template), dict(stack.parameters), dict(stack.tags)
     try:
-        stack.update(text, parameters=dict(parameters), tags=dict(tags))
+        stack.update(text, parameters=_complete(text, parameters), tags=dict(tags))
     except Exception:
         with contextlib.suppress(Exception):
-            stack.update(before[0], parameters=before[1], tags=before[2])
+            stack.update(before, parameters=parameters_before, tags=tags_before)
         stack.status = "UPDATE_ROLLBACK_COMPLETE"
         raise
+
+
+def _complete(text: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """With every default: moto would keep the value before where none is given."""
+    declared = Stack.parse_template(text).get("Parameters") or {}
+    return {**{key: str(slot["Default"]) for key, slot in declared.items() if "Default" in slot}, **parameters}
 
 
 def delete(account: str, region: str, stack_id: str) -> None:

@@ -1,5 +1,5 @@
-"""Mends moto's Organizations: delegated administrators read what the management account reads, nobody else does; pages are AWS's;
-Config and StackSets can be delegated; accounts keep their place when a sandbox gives them another id.
+"""Mends moto's Organizations: delegated administrators read what the management account reads, nobody else does; pages are
+AWS's; Config and StackSets can be delegated; accounts keep their place when a sandbox gives them another id.
 
 Source: AWS Organizations API reference (each operation says who may call it; MaxResults is 20 at most); quotas of delegated
 administrators: AWS Config API reference, PutOrganizationConformancePack (3); CloudFormation user guide, StackSets (5).

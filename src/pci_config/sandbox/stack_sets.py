@@ -1,6 +1,6 @@
 """StackSets of service-managed permissions as they run: operations that take several calls to finish, account by account.
 
-There is no clock: every call to StackSets lets one step of time pass after it was answered. In a step an operation deploys at most as
+There is no clock: every call to StackSets lets one step of time pass after it was answered. In a step an operation deploys as
 many accounts of a Region as its preferences allow; queued operations start; accounts that joined or left are noticed.
 Sources: CloudFormation API reference (UpdateStackSet, CreateStackInstances, DeleteStackInstances, StackSetOperationPreferences,
 AutoDeployment, ManagedExecution, StackInstance) and user guide (StackSets status codes, automatic deployments).
@@ -29,9 +29,9 @@ CREATE, UPDATE, DELETE = "CREATE", "UPDATE", "DELETE"
 class Faults:
     """What goes wrong, to be changed in place.
 
-    failing: accounts, or accounts and Regions, where a stack cannot be created or updated, with the reason; failing_deletes: where
-    none can be deleted; throttled: asked before every answer, with the operation and the request; polls: calls that pass before an
-    operation begins with its first accounts; held: nothing makes progress.
+    failing: accounts, or accounts and Regions, where a stack cannot be created or updated, with the reason; failing_deletes:
+    where none can be deleted; throttled: asked before every answer, with the operation and the request; polls: calls that pass
+    before an operation begins with its first accounts; held: nothing makes progress.
     """
 
     failing: dict[str | Place, str] = field(default_factory=dict)
@@ -170,6 +170,7 @@ class StackSets:
         stack_set.operations.append(operation)
         if idle and not operation.automatic:
             self._start(stack_set, operation)
+            operation.waits += 1  # the call that made it
 
     def step(self) -> None:
         """One step of time for every StackSet."""
@@ -209,7 +210,7 @@ class StackSets:
             instance.operation, instance.detailed = operation.id, WAITING
 
     def _start_queued(self, stack_set: StackSet, operation: Operation) -> None:
-        """An automatic deployment waits for those of the StackSets that it depends on, and is not begun if one of them failed."""
+        """An automatic deployment waits for those of the StackSets that it depends on, and ends if one of them failed."""
         if operation.automatic and operation.action == CREATE:
             depends = stack_set.automatic.get("DependsOn") or []
             others = [one for one in self.sets if one.arn in depends and one.status == "ACTIVE"]

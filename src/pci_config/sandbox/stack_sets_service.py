@@ -1,6 +1,6 @@
 """Replaces moto's StackSets (self-managed, at once) by those of service-managed permissions, as an organization has them.
 
-They belong to the management account; a delegated administrator reaches them with CallAs DELEGATED_ADMIN. Self-managed StackSets,
+They belong to the management account; a delegated administrator reaches them with CallAs DELEGATED_ADMIN. Self-managed ones,
 imports, drift and AccountsUrl are refused. How operations run is in `stack_sets`.
 Sources: CloudFormation API reference; the texts of refusals for missing access as reported in hashicorp/terraform-provider-aws
 issue 32536, pepperize/cdk-organizations issue 1718 and cdklabs/cdk-stacksets issue 265.
@@ -24,6 +24,7 @@ from moto.cloudformation.exceptions import (
 )
 from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.errors import COMMON_ERROR_CODES
 from moto.core.responses import ActionResult
 
 from pci_config.sandbox import member_stacks
@@ -53,7 +54,10 @@ from pci_config.sandbox.stack_sets import (
     StackSets,
 )
 
-NOT_ADMINISTRATOR = "You must be the management account or delegated admin account of an organization before operating a SERVICE_MANAGED stack set"
+NOT_ADMINISTRATOR = (
+    "You must be the management account or delegated admin account of an organization "
+    "before operating a SERVICE_MANAGED stack set"
+)
 NO_ACCESS = "You must enable organizations access to operate a service managed stack set"
 NOT_DELEGATED = "Account used is not a delegated administrator"
 MOST_UNITS, MOST_TAGS, LARGEST_PAGE = 50, 50, 100
@@ -114,6 +118,8 @@ def install() -> None:
         list_stack_set_auto_deployment_targets,
     ):
         setattr(CloudFormationResponse, work.__name__, _action(work))
+    if Throttling.code not in COMMON_ERROR_CODES:
+        COMMON_ERROR_CODES.append(Throttling.code)
     for action in (activate_organizations_access, deactivate_organizations_access, describe_organizations_access):
         setattr(CloudFormationResponse, action.__name__, action)
 

@@ -1,0 +1,88 @@
+"""Mends moto's CloudFormation: an unknown type is refused, and so is an update that changes nothing; a parameter used by Fn::Sub
+counts; a template is read once.
+
+moto leaves out a type that it does not know and calls the stack complete. Where the sandbox's organization or the types below it
+are in use, that must be an error. Source: CloudFormation API reference, UpdateStack, CreateStack.
+"""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import re
+from typing import Any
+
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import CloudFormationBackend, Stack
+from moto.cloudformation.responses import CloudFormationResponse
+
+from pci_config.sandbox import member_stacks
+
+_moto_parse = Stack.parse_template
+_moto_create = CloudFormationBackend.create_stack
+_moto_update = CloudFormationBackend.update_stack
+_PLACEHOLDER = re.compile(r"\$\{([^!}.]+)(?:\.[^}]*)?\}")
+
+
+def install() -> None:
+    """Mend moto. Installing again changes nothing."""
+    Stack.parse_template = staticmethod(parse_template)  # type: ignore[method-assign]
+    parsing.get_references_from_template = references
+    CloudFormationBackend.update_stack = update_stack  # type: ignore[method-assign]
+    CloudFormationBackend.create_stack = create_stack  # type: ignore[method-assign]
+    CloudFormationResponse._get_stack_from_s3_url = _template_at  # type: ignore[method-assign]
+
+
+@functools.lru_cache(maxsize=64)
+def _pickled(text: str) -> bytes:
+    return pickle.dumps(_moto_parse(text))
+
+
+def parse_template(template: str) -> Any:
+    """Documents make templates large, and moto reads them twice for each stack."""
+    return pickle.loads(_pickled(template))  # noqa: S301 - its own bytes
+
+
+def references(template: Any) -> list[str]:
+    """Names in Ref, as moto, and in Fn::Sub and Fn::GetAtt as well."""
+    if isinstance(template, list):
+        return [name for entry in template for name in references(entry)]
+    if not isinstance(template, dict):
+        return []
+    found = []
+    for key, value in template.items():
+        if key == "Ref":
+            found.append(value)
+        elif key == "Fn::Sub":
+            found += _PLACEHOLDER.findall(value if isinstance(value, str) else value[0])
+            found += references(value)
+        elif key == "Fn::GetAtt":
+            found.append(value[0])
+        else:
+            found += references(value)
+    return found
+
+
+def create_stack(self: CloudFormationBackend, name: str, template: str, *arguments: Any, **options: Any) -> Stack:
+    member_stacks.check_types(Stack.parse_template(template))
+    return _moto_create(self, name, template, *arguments, **options)
+
+
+def update_stack(
+    self: CloudFormationBackend, name: str, template: str, role_arn: Any, parameters: list[dict[str, Any]], tags: Any
+) -> Stack:
+    stack = self.get_stack(name)
+    parsed = Stack.parse_template(template)
+    member_stacks.check_types(parsed)
+    values = member_stacks.resolved(parsed, parameters, stack.parameters)
+    defaults = {key: slot["Default"] for key, slot in (parsed.get("Parameters") or {}).items() if "Default" in slot}
+    before = stack.template, {**defaults, **stack.parameters}, dict(stack.tags)
+    if before == (template, {**defaults, **values}, dict(stack.tags if tags is None else tags)):
+        raise ValidationError(message="No updates are to be performed.")
+    given = [{"ParameterKey": key, "ParameterValue": str(value)} for key, value in {**defaults, **values}.items()]
+    return _moto_update(self, name, template, role_arn, given, tags)
+
+
+def _template_at(self: CloudFormationResponse, template_url: str) -> str:
+    return member_stacks.object_text(template_url, self.current_account)

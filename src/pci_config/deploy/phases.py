@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 from pci_config.deploy.deployer import Deployer
 from pci_config.deploy.desired import Desired
+from pci_config.deploy.destroy import leave_regions
 from pci_config.deploy.own_packs import roll_out_own_pack
 from pci_config.deploy.packs import NOT_READY, PackRollout
 from pci_config.deploy.plan import surplus_stack_sets, surplus_stacks
-from pci_config.deploy.problems import Failure
+from pci_config.deploy.problems import Failure, Outcome
 from pci_config.deploy.release import Store
 from pci_config.deploy.stack_set_rollout import RolledOut, StackSetRollout, delete_stack_set
 from pci_config.deploy.stack_sets import read_stack_set
 from pci_config.deploy.stacks import delete_stack, roll_out_stack
-
-
-@dataclass
-class Outcome:
-    """`stopped`: the phase after which no more was done, because too many accounts failed in it."""
-
-    failures: list[Failure] = field(default_factory=list)
-    stopped: str = ""
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "completed": not self.failures,
-            "stopped": self.stopped or None,
-            "failures": [failure.document() for failure in sorted(self.failures)],
-        }
 
 
 def deploy(deployer: Deployer, store: Store, wanted: Desired, rollback: bool = False) -> Outcome:
@@ -39,6 +22,7 @@ def deploy(deployer: Deployer, store: Store, wanted: Desired, rollback: bool = F
     history = store.history()
     history = history.gone_back() if rollback else history.begun(wanted.release)
     store.keep(history)
+    outcome.failures += leave_regions(deployer, store)
     deployer.tell("# stack of the delegated administrator" if not deployer.single else "# stack of alarms and evidence")
     admin = roll_out_stack(deployer, store, wanted.admin, deployer.home)
     deployer.waiting.alone(wanted.admin.name, admin)

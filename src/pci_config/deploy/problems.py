@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -63,6 +63,21 @@ class Failure:
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass
+class Outcome:
+    """`stopped`: the phase after which no more was done, because too many accounts failed in it."""
+
+    failures: list[Failure] = field(default_factory=list)
+    stopped: str = ""
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "completed": not self.failures,
+            "stopped": self.stopped or None,
+            "failures": [failure.document() for failure in sorted(self.failures)],
+        }
 
 
 def account_fix(reason: str) -> str:

@@ -74,7 +74,7 @@ class StackSetRollout:
                 if code_of(error) not in ("NameAlreadyExistsException", "NameAlreadyExists"):
                     raise
             return self._read()
-        found = list(differences(self.deployer, self.store, self.spec, state, self.arns))
+        found = list(differences(self.store, self.spec, state, self.arns))
         if not found:
             return state
         self.deployer.tell(f"update the StackSet {self.spec.name}: {'; '.join(found)}")

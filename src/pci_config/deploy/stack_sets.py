@@ -93,9 +93,7 @@ def automatic_deployment(spec: StackSpec, arns: Mapping[str, str]) -> dict[str, 
     return {**wanted, "DependsOn": depends} if depends else wanted
 
 
-def differences(
-    deployer: Deployer, store: Store, spec: StackSpec, state: StackSetState, arns: Mapping[str, str]
-) -> Iterator[str]:
+def differences(store: Store, spec: StackSpec, state: StackSetState, arns: Mapping[str, str]) -> Iterator[str]:
     """What UpdateStackSet is to change. Tags of version and bundle follow other changes, and make none by themselves."""
     described = state.described
     if not same_template(described.get("TemplateBody") or "{}", store.text(template_key(spec.template))):
@@ -149,7 +147,7 @@ def stack_set_change(
     if state is None:
         places = [(account, region) for account in deployer.organization.members for region in spec.regions]
         return Change(STACK_SET, spec.name, deployer.home, CREATE, (f"add {counted_places(places)}",))
-    found = [*differences(deployer, store, spec, state, arns)]
+    found = [*differences(store, spec, state, arns)]
     open_gaps = gaps(deployer, spec, state)
     only_retried = bool(open_gaps.retried) and not (found or open_gaps.missing or open_gaps.surplus or open_gaps.units_gone)
     told = (*found, *open_gaps)

@@ -115,8 +115,8 @@ RULE = StackType(
 REMEDIATION = StackType(
     "AWS::Config::RemediationConfiguration",
     words(
-        "Automatic ConfigRuleName ExecutionControls MaximumAutomaticAttempts Parameters ResourceType RetryAttemptSeconds TargetId "
-        "TargetType TargetVersion"
+        "Automatic ConfigRuleName ExecutionControls MaximumAutomaticAttempts Parameters ResourceType RetryAttemptSeconds "
+        "TargetId TargetType TargetVersion"
     ),
     _put_remediation,
     _delete_remediation,
@@ -125,7 +125,8 @@ REMEDIATION = StackType(
 PACK = StackType(
     "AWS::Config::ConformancePack",
     words(
-        "ConformancePackName ConformancePackInputParameters TemplateBody TemplateS3Uri DeliveryS3Bucket DeliveryS3KeyPrefix Tags"
+        "ConformancePackName ConformancePackInputParameters TemplateBody TemplateS3Uri DeliveryS3Bucket "
+        "DeliveryS3KeyPrefix Tags"
     ),
     _put_pack,
     _delete_pack,

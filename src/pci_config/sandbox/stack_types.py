@@ -14,6 +14,7 @@ from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, V
 from moto.core.common_models import CloudFormationModel
 
 Properties = Mapping[str, Any]
+_CLASSES: list[type[CloudFormationModel]] = []  # moto finds them as subclasses, which do not keep themselves alive
 
 
 class Where(NamedTuple):
@@ -50,7 +51,7 @@ def register(*kinds: StackType) -> None:
     known = parsing.get_model_map()
     for kind in kinds:
         if kind.type not in known:
-            _class(kind)
+            _CLASSES.append(_class(kind))
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         cached.cache_clear()
 

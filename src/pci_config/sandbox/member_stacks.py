@@ -160,7 +160,11 @@ def _complete(text: str, parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def delete(account: str, region: str, stack_id: str) -> None:
-    cloudformation_backends[account][region].delete_stack(stack_id)
+    """Raises what a resource's deletion raised."""
+    backend = cloudformation_backends[account][region]
+    backend.delete_stack(stack_id)
+    if stack_id in backend.stacks:
+        raise ValidationError(message=backend.stacks[stack_id].events[-1].resource_status_reason)
 
 
 def exists(account: str, region: str, stack_id: str) -> bool:

@@ -1,8 +1,8 @@
-"""Mends moto's CloudFormation: an unknown type is refused, and so is an update that changes nothing; a parameter used by Fn::Sub
-counts; a template is read once.
+"""Mends moto's CloudFormation: an unknown type is refused, an update that changes nothing, too; a parameter that Fn::Sub uses
+counts; a failed deletion leaves the stack as DELETE_FAILED; a template is read once.
 
-moto leaves out a type that it does not know and calls the stack complete. Where the sandbox's organization or the types below it
-are in use, that must be an error. Source: CloudFormation API reference, UpdateStack, CreateStack.
+moto leaves out a type that it does not know and calls the stack complete: nothing would be deployed, and nobody would see it.
+Source: CloudFormation API reference, CreateStack, UpdateStack, DeleteStack.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pci_config.sandbox import member_stacks
 _moto_parse = Stack.parse_template
 _moto_create = CloudFormationBackend.create_stack
 _moto_update = CloudFormationBackend.update_stack
+_moto_delete = CloudFormationBackend.delete_stack
 _PLACEHOLDER = re.compile(r"\$\{([^!}.]+)(?:\.[^}]*)?\}")
 
 
@@ -31,6 +32,7 @@ def install() -> None:
     parsing.get_references_from_template = references
     CloudFormationBackend.update_stack = update_stack  # type: ignore[method-assign]
     CloudFormationBackend.create_stack = create_stack  # type: ignore[method-assign]
+    CloudFormationBackend.delete_stack = delete_stack  # type: ignore[method-assign]
     CloudFormationResponse._get_stack_from_s3_url = _template_at  # type: ignore[method-assign]
 
 
@@ -82,6 +84,19 @@ def update_stack(
         raise ValidationError(message="No updates are to be performed.")
     given = [{"ParameterKey": key, "ParameterValue": str(value)} for key, value in {**defaults, **values}.items()]
     return _moto_update(self, name, template, role_arn, given, tags)
+
+
+def delete_stack(self: CloudFormationBackend, name_or_stack_id: str) -> None:
+    """The call succeeds also where a resource cannot be deleted; then the stack stays, and its events say why."""
+    stacks = dict(self.stacks)
+    try:
+        _moto_delete(self, name_or_stack_id)
+    except Exception as error:
+        for stack_id, stack in stacks.items():
+            if stack_id not in self.stacks and name_or_stack_id in (stack_id, stack.name):
+                self.stacks[stack_id] = stack
+                stack.status = "DELETE_FAILED"
+                stack._add_stack_event("DELETE_FAILED", str(getattr(error, "message", "") or error))
 
 
 def _template_at(self: CloudFormationResponse, template_url: str) -> str:

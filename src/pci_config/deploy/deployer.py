@@ -133,3 +133,25 @@ def absent(error: ClientError) -> bool:
 
 def denied(error: ClientError) -> bool:
     return code_of(error) in (*DENIED, "403")
+
+
+def session(profile: str | None, role: str | None, region: str) -> Session:
+    """A session of the profile, or of the role that it assumes. Raises DeployError."""
+    import boto3  # noqa: PLC0415 - takes a moment
+    from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
+
+    try:
+        own: Session = boto3.Session(profile_name=profile, region_name=region)
+    except ProfileNotFound as error:
+        raise DeployError(str(error), "see `aws configure list-profiles`") from None
+    if not role:
+        return own
+    with doing(f"assume the role {role}"):
+        keys = own.client("sts").assume_role(RoleArn=role, RoleSessionName="pci-config")["Credentials"]
+    assumed: Session = boto3.Session(
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+        region_name=region,
+    )
+    return assumed

@@ -14,12 +14,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from moto.cloudformation.exceptions import ValidationError
 from moto.config.models import config_backends
 from moto.config.responses import ConfigResponse
 from moto.core.exceptions import JsonRESTError
 
 from pci_config.sandbox.config_service import deploy_pack, remove_pack, state_of
+from pci_config.sandbox.member_stacks import StackFailed
 from pci_config.sandbox.organization_packs import MemberFailure, check_member
 from pci_config.sandbox.organization_packs_service import delete_and_wait, put_and_wait, read_template
 from pci_config.sandbox.organization_tree import CONFIG, is_delegated, management_account, organization_of
@@ -69,7 +69,7 @@ def _delete_rule(where: Where, name: str, _properties: Properties) -> None:
 def _put_remediation(where: Where, _name: str, properties: Properties) -> Made:
     rule = properties["ConfigRuleName"]
     if rule not in _backend(where).config_rules:
-        raise ValidationError(message=f"The ConfigRule '{rule}' provided in the request is invalid.")
+        raise StackFailed(f"The ConfigRule '{rule}' provided in the request is invalid.")
     state_of(_backend(where)).remediations[rule] = dict(properties)
     return Made(rule)
 
@@ -86,7 +86,7 @@ def _put_pack(where: Where, name: str, properties: Properties) -> Made:
         check_member(backend, evaluate(text, _given(properties), pseudo, max_bytes))
         pack = deploy_pack(backend, name, text, _given(properties), max_bytes)
     except (PackRefusedError, MemberFailure) as error:
-        raise ValidationError(message=f"{getattr(error, 'code', '')} {error}".strip()) from None
+        raise StackFailed(f"{getattr(error, 'code', '')} {error}".strip()) from None
     arn = f"arn:aws:config:{where.region}:{where.account}:conformance-pack/{name}/{pack['id']}"
     return Made(name, {"ConformancePackArn": arn})
 

@@ -35,6 +35,18 @@ class InsufficientCapabilities(CloudFormationError):
     code = "InsufficientCapabilitiesException"
 
 
+class StackFailed(Exception):
+    """A resource could not be made, changed or deleted."""
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, as the events of a stack say it."""
+    if isinstance(error, StackFailed):
+        return str(error)
+    code = getattr(error, "error_type", "") or getattr(error, "code", "") or type(error).__name__
+    return f"{code}: {getattr(error, 'message', '') or error}"
+
+
 def template_text(request: Mapping[str, Any], caller: str) -> str | None:
     """The template of a request: in itself, or an object that the caller reads. None if it names neither."""
     if request.get("TemplateBody") and request.get("TemplateURL"):
@@ -127,16 +139,12 @@ def resolved(template: Mapping[str, Any], given: Sequence[Mapping[str, Any]], be
 
 
 def create(account: str, region: str, name: str, text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
-    """Make the stack; returns its id. Raises whatever a resource raised, after taking back what was made."""
+    """Make the stack; returns its id. Raises StackFailed, or what the sandbox refuses; then nothing of it is left."""
     backend = cloudformation_backends[account][region]
-    try:
-        stack = backend.create_stack(name=name, template=text, parameters=_complete(text, parameters), tags=dict(tags))
-    except Exception:
-        for half in [stack for stack in backend.stacks.values() if stack.name == name]:
-            with contextlib.suppress(Exception):
-                half.delete()
-            backend.stacks.pop(half.stack_id, None)
-        raise
+    stack = backend.create_stack(name=name, template=text, parameters=_complete(text, parameters), tags=dict(tags))
+    if stack.status != "CREATE_COMPLETE":
+        backend.stacks.pop(stack.stack_id)
+        raise StackFailed(stack.events[-1].resource_status_reason)
     return str(stack.stack_id)
 
 
@@ -164,7 +172,7 @@ def delete(account: str, region: str, stack_id: str) -> None:
     backend = cloudformation_backends[account][region]
     backend.delete_stack(stack_id)
     if stack_id in backend.stacks:
-        raise ValidationError(message=backend.stacks[stack_id].events[-1].resource_status_reason)
+        raise StackFailed(backend.stacks[stack_id].events[-1].resource_status_reason)
 
 
 def exists(account: str, region: str, stack_id: str) -> bool:

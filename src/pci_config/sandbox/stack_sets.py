@@ -290,7 +290,7 @@ class StackSets:
                 name = f"StackSet-{stack_set.name}-{uuid.uuid4()}"
                 instance.stack_id = member_stacks.create(*place, name, text, parameters, tags)
         except Exception as error:
-            return f"{type(error).__name__}: {getattr(error, 'message', '') or error}"
+            return member_stacks.reason(error)
         return ""
 
     def _remove(self, stack_set: StackSet, operation: Operation, instance: Instance, result: Result) -> None:
@@ -301,7 +301,7 @@ class StackSets:
                 if not reason:
                     member_stacks.delete(instance.account, instance.region, instance.stack_id)
             except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
+                reason = member_stacks.reason(error)
         if reason:
             result.status, result.reason = FAILED, reason
             instance.status, instance.detailed, instance.reason = INOPERABLE, INOPERABLE, reason

@@ -6,18 +6,20 @@ Source: CloudFormation template reference of each type.
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat, cloudwatch_backends
-from moto.events.models import events_backends
+from moto.events.models import EventBus, events_backends
 from moto.logs.models import LogGroup, logs_backends
 from moto.s3.models import FakeBucket, s3_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from pci_config.sandbox.member_stacks import StackFailed
 from pci_config.sandbox.stack_types import Made, Properties, StackType, Where, register, words
 
 BUCKET = words(
@@ -36,6 +38,7 @@ def install() -> None:
     FakeBucket.update_from_cloudformation_json = staticmethod(_update_bucket)  # type: ignore[method-assign]
     FakeBucket.delete_from_cloudformation_json = staticmethod(_delete_bucket)  # type: ignore[method-assign]
     parsing.parse_and_update_resource = _update_resource
+    EventBus.physical_resource_id = property(operator.attrgetter("name"))  # type: ignore[attr-defined]
     register(BUCKET_POLICY, TOPIC_POLICY, SUBSCRIPTION, QUEUE_POLICY, EVENT_BUS_POLICY, ALARM, METRIC_FILTER)
 
 
@@ -85,7 +88,7 @@ def _delete_bucket(resource_name: str, cloudformation_json: Any, account_id: str
     """A bucket with objects stays and the deletion fails; moto's stays, too, but says nothing."""
     del cloudformation_json, region_name
     if s3_backends[account_id]["aws"].delete_bucket(resource_name) is None:
-        raise ValidationError(message=f"The bucket {resource_name} is not empty")
+        raise StackFailed(f"The bucket {resource_name} is not empty")
 
 
 def _configure(bucket: FakeBucket, properties: Properties, account_id: str) -> None:

@@ -1,28 +1,31 @@
 """Mends moto's CloudFormation: an unknown type is refused, an update that changes nothing, too; a parameter that Fn::Sub uses
-counts; a failed deletion leaves the stack as DELETE_FAILED; a template is read once.
+counts; what fails is rolled back, and the stack's status and events say so; a template is read once.
 
 moto leaves out a type that it does not know and calls the stack complete: nothing would be deployed, and nobody would see it.
-Source: CloudFormation API reference, CreateStack, UpdateStack, DeleteStack.
+Source: CloudFormation API reference, CreateStack, UpdateStack, DeleteStack, and user guide, stack failure options.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pickle
 import re
 from typing import Any
 
 from moto.cloudformation import parsing
-from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.models import CloudFormationBackend, Stack
 from moto.cloudformation.responses import CloudFormationResponse
 
 from pci_config.sandbox import member_stacks
+from pci_config.sandbox.member_stacks import reason
 
 _moto_parse = Stack.parse_template
 _moto_create = CloudFormationBackend.create_stack
 _moto_update = CloudFormationBackend.update_stack
 _moto_delete = CloudFormationBackend.delete_stack
+REFUSALS = (CloudFormationError, NotImplementedError)
 _PLACEHOLDER = re.compile(r"\$\{([^!}.]+)(?:\.[^}]*)?\}")
 
 
@@ -67,8 +70,23 @@ def references(template: Any) -> list[str]:
 
 
 def create_stack(self: CloudFormationBackend, name: str, template: str, *arguments: Any, **options: Any) -> Stack:
+    """What a resource raises does not fail the call, but the stack. What the sandbox refuses fails the call."""
     member_stacks.check_types(Stack.parse_template(template))
-    return _moto_create(self, name, template, *arguments, **options)
+    known = set(self.stacks)
+    try:
+        return _moto_create(self, name, template, *arguments, **options)
+    except Exception as error:
+        for stack_id in set(self.stacks) - known:
+            stack = self.stacks[stack_id]
+            with contextlib.suppress(Exception):
+                stack.resource_map.delete()
+            if not isinstance(error, REFUSALS):
+                # moto makes a resource as soon as an output asks for it
+                stack.output_map = parsing.OutputMap(stack.resource_map, {"Outputs": {}}, stack_id)
+                stack.resource_map._resource_json_map = {}
+                return _failed(stack, "ROLLBACK_COMPLETE", error)
+            del self.stacks[stack_id]
+        raise
 
 
 def update_stack(
@@ -83,7 +101,21 @@ def update_stack(
     if before == (template, {**defaults, **values}, dict(stack.tags if tags is None else tags)):
         raise ValidationError(message="No updates are to be performed.")
     given = [{"ParameterKey": key, "ParameterValue": str(value)} for key, value in {**defaults, **values}.items()]
-    return _moto_update(self, name, template, role_arn, given, tags)
+    parameters_before = dict(stack.parameters)
+    try:
+        return _moto_update(self, name, template, role_arn, given, tags)
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            stack.update(before[0], parameters=parameters_before, tags=before[2])  # type: ignore[arg-type]
+        if isinstance(error, REFUSALS):
+            raise
+        return _failed(stack, "UPDATE_ROLLBACK_COMPLETE", error)
+
+
+def _failed(stack: Stack, status: str, error: Exception) -> Stack:
+    stack.status = status
+    stack._add_stack_event(status, reason(error))
+    return stack
 
 
 def delete_stack(self: CloudFormationBackend, name_or_stack_id: str) -> None:
@@ -95,8 +127,7 @@ def delete_stack(self: CloudFormationBackend, name_or_stack_id: str) -> None:
         for stack_id, stack in stacks.items():
             if stack_id not in self.stacks and name_or_stack_id in (stack_id, stack.name):
                 self.stacks[stack_id] = stack
-                stack.status = "DELETE_FAILED"
-                stack._add_stack_event("DELETE_FAILED", str(getattr(error, "message", "") or error))
+                _failed(stack, "DELETE_FAILED", error)
 
 
 def _template_at(self: CloudFormationResponse, template_url: str) -> str:

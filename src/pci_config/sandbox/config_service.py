@@ -19,7 +19,7 @@ from moto.core.exceptions import JsonRESTError
 
 from pci_config.pack_limits import MAX_S3_TEMPLATE_BYTES, MAX_TEMPLATE_BYTES
 from pci_config.sandbox.evaluations import EvaluationRefusedError, EvaluationStore, StoredEvaluation
-from pci_config.sandbox.pack_template import ALLOWED_TYPES, PackRefusedError, evaluate
+from pci_config.sandbox.pack_template import ALLOWED_TYPES, PackRefusedError, PackResource, evaluate
 
 PAGE = 100
 
@@ -178,18 +178,19 @@ def put_conformance_pack(self: Any) -> str:
     given = {entry["ParameterName"]: entry["ParameterValue"] for entry in request.get("ConformancePackInputParameters") or []}
     try:
         text, max_bytes = _template(self, request)
-        pack = deploy_pack(self.config_backend, name, text, given, max_bytes)
+        resources = evaluate(text, given, pseudo_parameters(self.config_backend), max_bytes)
     except PackRefusedError as error:
         raise JsonRESTError("ConformancePackTemplateValidationException", str(error)) from None
+    pack = deploy_pack(self.config_backend, name, resources)
     return json.dumps({"ConformancePackArn": _pack_arn(self, name, pack)})
 
 
-def deploy_pack(
-    backend: Any, name: str, text: str, given: Mapping[str, str], max_bytes: int = MAX_S3_TEMPLATE_BYTES
-) -> dict[str, Any]:
-    """Put the rules and remediations of a pack into the account and Region of moto's backend. Raises PackRefusedError."""
-    pseudo = {"AWS::AccountId": backend.account_id, "AWS::Region": backend.region_name, "AWS::Partition": "aws"}
-    resources = evaluate(text, given, pseudo, max_bytes)
+def pseudo_parameters(backend: Any) -> dict[str, str]:
+    return {"AWS::AccountId": backend.account_id, "AWS::Region": backend.region_name, "AWS::Partition": "aws"}
+
+
+def deploy_pack(backend: Any, name: str, resources: Sequence[PackResource]) -> dict[str, Any]:
+    """Put the rules and remediations of a pack into the account and Region of moto's backend."""
     known = state_of(backend)
     pack = known.packs.setdefault(name, {"id": f"conformance-pack-{uuid.uuid4().hex[:10]}", "rules": []})
     suffixed = {}

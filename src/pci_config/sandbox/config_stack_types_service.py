@@ -18,7 +18,7 @@ from moto.config.models import config_backends
 from moto.config.responses import ConfigResponse
 from moto.core.exceptions import JsonRESTError
 
-from pci_config.sandbox.config_service import deploy_pack, remove_pack, state_of
+from pci_config.sandbox.config_service import deploy_pack, pseudo_parameters, remove_pack, state_of
 from pci_config.sandbox.member_stacks import StackFailed
 from pci_config.sandbox.organization_packs import MemberFailure, check_member
 from pci_config.sandbox.organization_packs_service import delete_and_wait, put_and_wait, read_template
@@ -80,11 +80,11 @@ def _delete_remediation(where: Where, rule: str, _properties: Properties) -> Non
 
 def _put_pack(where: Where, name: str, properties: Properties) -> Made:
     backend = _backend(where)
-    pseudo = {"AWS::AccountId": where.account, "AWS::Region": where.region, "AWS::Partition": "aws"}
     try:
         text, max_bytes = read_template(where.account, properties)
-        check_member(backend, evaluate(text, _given(properties), pseudo, max_bytes))
-        pack = deploy_pack(backend, name, text, _given(properties), max_bytes)
+        resources = evaluate(text, _given(properties), pseudo_parameters(backend), max_bytes)
+        check_member(backend, resources)
+        pack = deploy_pack(backend, name, resources)
     except (PackRefusedError, MemberFailure) as error:
         raise StackFailed(f"{getattr(error, 'code', '')} {error}".strip()) from None
     arn = f"arn:aws:config:{where.region}:{where.account}:conformance-pack/{name}/{pack['id']}"

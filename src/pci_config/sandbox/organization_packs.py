@@ -2,7 +2,7 @@
 
 Sources: AWS Config API reference (PutOrganizationConformancePack, OrganizationConformancePackStatus and -DetailedStatus,
 ResourceInUseException, PutConfigRule's exceptions) and developer guide (organization conformance packs: what members need, and
-seven hours for a recorder). For the role's account see `member_template`.
+seven hours for a recorder). For the role's account see `of_member`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from moto.awslambda.models import lambda_backends
 from moto.config.models import config_backends
 from moto.ssm.models import ssm_backends
 
-from pci_config.sandbox.config_service import deploy_pack, remove_pack
+from pci_config.sandbox.config_service import deploy_pack, pseudo_parameters, remove_pack
 from pci_config.sandbox.organization_tree import ACTIVE, state_of_account
 from pci_config.sandbox.pack_template import ALLOWED_TYPES, PackRefusedError, PackResource, evaluate
 
@@ -188,11 +188,13 @@ class OrganizationPacks:
 
     def _deploy(self, pack: OrganizationPack, account: str) -> None:
         backend = config_backends[account][self.region]
-        text = member_template(pack.text, self.deployer, account)
-        pseudo = {"AWS::AccountId": account, "AWS::Region": self.region, "AWS::Partition": "aws"}
         try:
-            check_member(backend, evaluate(text, pack.given, pseudo, pack.max_bytes))
-            deployed = deploy_pack(backend, pack.member_name, text, pack.given, pack.max_bytes)
+            found = evaluate(pack.text, pack.given, pseudo_parameters(backend), pack.max_bytes)
+            resources = [
+                PackResource(one.logical_id, one.type, of_member(one.properties, self.deployer, account)) for one in found
+            ]
+            check_member(backend, resources)
+            deployed = deploy_pack(backend, pack.member_name, resources)
         except PackRefusedError as error:
             raise MemberFailure("ConformancePackTemplateValidationException", str(error)) from None
         except MemberFailure:
@@ -203,13 +205,17 @@ class OrganizationPacks:
         deployed["organization"] = True
 
 
-def member_template(text: str, deployer: str, account: str) -> str:
+def of_member(value: Any, deployer: str, account: str) -> Any:
     """A pack names the deployer's role as a literal, and Config puts the member's account id in its place.
 
     No document says so, but AWS's own samples work only if it does (aws-config-tagging-remediation-example,
     aws-cloud-compliance-assurance).
     """
-    return text.replace(f"arn:aws:iam::{deployer}:role/", f"arn:aws:iam::{account}:role/")
+    if isinstance(value, str):
+        return value.replace(f"arn:aws:iam::{deployer}:role/", f"arn:aws:iam::{account}:role/")
+    if isinstance(value, Mapping):
+        return {key: of_member(entry, deployer, account) for key, entry in value.items()}
+    return [of_member(entry, deployer, account) for entry in value] if isinstance(value, list) else value
 
 
 def check_member(backend: Any, resources: Iterable[PackResource]) -> None:

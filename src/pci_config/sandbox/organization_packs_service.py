@@ -19,6 +19,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
 from pci_config.pack_limits import MAX_S3_TEMPLATE_BYTES, MAX_TEMPLATE_BYTES
+from pci_config.sandbox.config_service import pseudo_parameters
 from pci_config.sandbox.organization_packs import RETRIES, Faults, Member, OrganizationPack, OrganizationPacks
 from pci_config.sandbox.organization_tree import CONFIG_PACKS, all_features, is_delegated, management_account, organization_of
 from pci_config.sandbox.pack_template import PackRefusedError, evaluate
@@ -128,10 +129,9 @@ def put_organization_conformance_pack(known: OrganizationPacks, request: Request
     if before is None and len(known.packs) >= MOST_PACKS:
         raise JsonRESTError("MaxNumberOfOrganizationConformancePacksExceededException", f"{MOST_PACKS} packs are the most")
     given = {entry["ParameterName"]: entry["ParameterValue"] for entry in request.get("ConformancePackInputParameters") or []}
-    pseudo = {"AWS::AccountId": known.deployer, "AWS::Region": known.region, "AWS::Partition": "aws"}
     try:
         text, max_bytes = read_template(known.deployer, request)
-        evaluate(text, given, pseudo, max_bytes)
+        evaluate(text, given, pseudo_parameters(config_backends[known.deployer][known.region]), max_bytes)
     except PackRefusedError as error:
         raise JsonRESTError("OrganizationConformancePackTemplateValidationException", str(error)) from None
     known.organization.enable_aws_service_access(ServicePrincipal=CONFIG_PACKS)

@@ -19,9 +19,10 @@ def deploy(deployer: Deployer, store: Store, wanted: Desired, rollback: bool = F
     """Everything, in the order in which one part needs the other. Raises DeployError."""
     outcome = Outcome()
     _artefacts(deployer, store, wanted)
-    history = store.history()
-    history = history.gone_back() if rollback else history.begun(wanted.release)
-    store.keep(history)
+    before = store.history()
+    history = before.gone_back() if rollback else before.begun(wanted.release)
+    if history != before:
+        store.keep(history)
     outcome.failures += leave_regions(deployer, store)
     deployer.tell("# stack of the delegated administrator" if not deployer.single else "# stack of alarms and evidence")
     admin = roll_out_stack(deployer, store, wanted.admin, deployer.home)

@@ -121,6 +121,11 @@ def _failed(stack: Stack, status: str, error: Exception) -> Stack:
 def delete_stack(self: CloudFormationBackend, name_or_stack_id: str) -> None:
     """The call succeeds also where a resource cannot be deleted; then the stack stays, and its events say why."""
     stacks = dict(self.stacks)
+    for stack in stacks.values():
+        if name_or_stack_id in (stack.stack_id, stack.name):
+            for resource in stack.resource_map._resource_json_map.values():
+                if resource.get("DeletionPolicy") == "RetainExceptOnCreate":  # it is no creation that fails here
+                    resource["DeletionPolicy"] = "Retain"
     try:
         _moto_delete(self, name_or_stack_id)
     except Exception as error:

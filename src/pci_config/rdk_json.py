@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -272,7 +272,6 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
-    "literal_error": "one of " + ", ".join(get_args(Role)),
     "too_short": "at least one entry",
 }
 _PATTERNS = {
@@ -299,6 +298,8 @@ def _problem(path: Path, detail: ErrorDetails) -> str:
         expected = _PATTERNS.get(
             pattern, "a CIDR, vpc, self, internet, tier:NAME or pl-…" if "internet" in pattern else pattern
         )
+    elif kind == "literal_error":
+        expected = "one of " + ", ".join(re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
     elif kind == "value_error":
         expected = str(detail["ctx"]["error"])
     else:

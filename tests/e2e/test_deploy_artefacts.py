@@ -35,8 +35,9 @@ def test_what_is_built_is_deployed(tmp_path: Path, root: Path, monkeypatch: pyte
         plan = json.loads(done.stdout)["plan"]
         for account in organization.org.members:
             for region in REGIONS:
-                for name in ("PciConfig-LimitSecurityGroupEgress", "PciConfig-RestoreTrail"):
-                    organization.client(account, "ssm", region).describe_document(Name=name)
+                pages = organization.client(account, "ssm", region).get_paginator("list_documents").paginate()
+                documents = {document["Name"] for page in pages for document in page["DocumentIdentifiers"]}
+                assert {"PciConfig-LimitSecurityGroupEgress", "PciConfig-RestoreTrail"} <= documents
             assert "PCI_SECURITY_GROUP_EGRESS_LIMITED" in organization.rules_in(account, OTHER_REGION)
             assert "PCI_PASSWORD_POLICY" in organization.rules_in(account, REGION)
             assert "PCI_PASSWORD_POLICY" not in organization.rules_in(account, OTHER_REGION)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pci_config import build, cli_deploy
 from pci_config.cli import app
 from pci_config.sandbox import stack_sets_service
-from pci_config.sandbox.bare_organization import ADMIN, MANAGEMENT
+from pci_config.sandbox.bare_organization import ADMIN, DELEGATED, MANAGEMENT
 from pci_config.sandbox.server import MotoServer
 
 HOME, OTHER = REGIONS
@@ -120,7 +120,7 @@ def test_failures_are_told_by_account_with_what_to_do(run: Run, organization: De
     assert f"  {bad} us-east-1 pci-config-member-regional: LimitExceeded: quota of functions" in done.stderr
     assert "    what to do: raise the quota of that account and Region, then deploy again" in done.stderr
     assert run("status").exit_code == 1
-    assert json.loads(run("status", "--format", "json").stdout)["completed"] is False
+    assert json.loads(run("status", "--format", "json").stdout)["well"] is False
 
 
 def test_rollback_needs_a_release_before(run: Run, organization: Deployment) -> None:
@@ -148,7 +148,11 @@ def test_credentials_of_another_account_are_refused(run: Run, organization: Depl
 
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
-    [("Packs", "stackset", "cannot be deployed yet"), ("ManagementAccount", True, "StackSets do not reach that account")],
+    [
+        ("Packs", "stackset", "cannot be deployed yet"),
+        ("Recorder", "create", "cannot be deployed yet"),
+        ("ManagementAccount", True, "StackSets do not reach that account"),
+    ],
 )
 def test_what_cannot_be_deployed_yet_is_refused(
     run: Run, organization: Deployment, setting: str, value: Any, told: str
@@ -157,6 +161,15 @@ def test_what_cannot_be_deployed_yet_is_refused(
     refused = run("plan")
     assert refused.exit_code == 3
     assert told in refused.stderr
+
+
+def test_an_account_that_is_no_delegated_administrator_is_told_what_is_missing(run: Run, organization: Deployment) -> None:
+    management = organization.org.client
+    for principal in DELEGATED:
+        management.deregister_delegated_administrator(AccountId=ADMIN, ServicePrincipal=principal)
+    refused = run("plan")
+    assert refused.exit_code == 3
+    assert "register-delegated-administrator" in refused.stderr
 
 
 def test_an_interrupted_command_says_that_it_can_go_on(

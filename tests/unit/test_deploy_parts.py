@@ -135,6 +135,9 @@ def test_until_is_over_with_the_first_answer_also_when_that_is_false() -> None:
         (refusal("AccessDeniedException", "not you"), r"cannot do it: AccessDeniedException: not you\n.*delegated admin"),
         (refusal("ExpiredToken", "old"), r"cannot do it: ExpiredToken: old\n.*sign in again"),
         (refusal("LimitExceededException", "100"), r"what to do: ask Service Quotas"),
+        (refusal("ValidationError", "You must enable organizations access to"), "activate-organizations-access"),
+        (refusal("ValidationError", "must be the management account or delegated admin"), "register-delegated-administrator"),
+        (refusal("ValidationError", "bad"), "run `pci-config build`"),
         (refusal("Odd", "?"), r"cannot do it: Odd: \?\n.*mend what the message names"),
         (NoCredentialsError(), r"cannot do it: there are no credentials\n.*--profile"),
         (EndpointConnectionError(endpoint_url="https://x"), r"(?s)cannot do it: .*see that AWS can be reached"),
@@ -196,8 +199,9 @@ def test_history_grows_by_what_is_new_and_goes_back_once() -> None:
     assert back.gone_back() is back  # it was interrupted
     with pytest.raises(DeployError, match="no release before"):
         back.ended().gone_back()
-    again = back.begun(two)
-    assert (again.releases, again.rollback) == ((one, two), False)
+    again = back.ended().begun(two)
+    assert (again.releases, again.rollback, again.completed) == ((one, two), False, False)
+    assert again.begun(release("3")).releases == (one, release("3"))  # the second was never rolled out
     many = History()
     for number in range(KEPT_RELEASES + 5):
         many = many.begun(release(str(number))).ended()

@@ -73,7 +73,10 @@ ROLES = {name: filled(properties) for name, properties in resources("AWS::IAM::R
 POLICIES = {
     name: {"Version": "2012-10-17", "Statement": [s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"]]}
     for name, role in ROLES.items()
+    if "Policies" in role
 }
+# roles that have a policy of AWS alone, because a service asks for it
+OF_AWS = {"pci-config-aggregator": ["arn:aws:iam::aws:policy/service-role/AWSConfigRoleForOrganizations"]}
 DOCUMENTS = sorted(ARTEFACTS.documents)
 
 
@@ -87,6 +90,11 @@ def test_every_document_has_a_role_of_its_own_with_its_own_policy() -> None:
         assert set(ROLES[name]) == {"RoleName", "Description", "AssumeRolePolicyDocument", "Policies", "Tags"}, (
             "nothing beside it"
         )
+
+
+def test_policies_of_aws_are_used_only_where_a_service_asks_for_one() -> None:
+    assert {name: role["ManagedPolicyArns"] for name, role in ROLES.items() if "ManagedPolicyArns" in role} == OF_AWS
+    assert set(POLICIES) | set(OF_AWS) == set(ROLES)
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))

@@ -1,9 +1,11 @@
 """What our own IAM policies must be: narrow, known to AWS, without a way to more rights. Used by tests/unit/test_policies.py.
 
-Actions, their access levels and resource types are those of the Service Authorization Reference as `parliament` carries them.
+Actions, their access levels and resource types are those of the Service Authorization Reference, as `parliament` carries them and,
+where it is installed, as the simulator's younger data has them.
 A wildcard resource needs a reason, written as part of the statement's Sid, the one place in a policy that AWS takes words in:
 
 - `…HasNoResourceLevel…`: AWS knows no resource for these actions; the data must agree;
+- `…HasNoResourceLevelForAll…`: whoever asks for all of a type names none; no data, reading only;
 - `…OtherAccounts…`: what is read belongs to other accounts or to AWS; reading only;
 - `…RulesJudgeEveryResource…`: the rules' function reads the configuration of every resource of a type; no data, reading only.
 """
@@ -15,6 +17,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pci_config.iam_condition import PolicyError
@@ -25,7 +28,9 @@ with warnings.catch_warnings():
     import parliament
 
 NO_RESOURCE_LEVEL, OTHER_ACCOUNTS, EVERY_RESOURCE = "HasNoResourceLevel", "OtherAccounts", "RulesJudgeEveryResource"
+FOR_ALL = f"{NO_RESOURCE_LEVEL}ForAll"
 OWN_ACCOUNT = "123456789012"
+IAM_DATA = Path(__file__).resolve().parent / "node_modules" / "@cloud-copilot" / "iam-data" / "data" / "actions"
 READING = {"Read", "List"}
 MEMBERS = {"Sid", "Effect", "Action", "Resource", "Condition"}
 MAX_ROLE_POLICY_CHARACTERS = 10_240  # all inline policies of a role, without white space (IAM quotas)
@@ -107,18 +112,29 @@ def definitions() -> Mapping[str, tuple[str, bool]]:
     }
 
 
-def faults(policy: Mapping[str, Any], known: Mapping[str, tuple[str, bool]] | None = None) -> list[str]:
-    """Everything that is wrong with an identity policy whose placeholders are filled in; `known` as `definitions`."""
+def newest(policy: Mapping[str, Any]) -> Mapping[str, tuple[str, bool]]:
+    """What the simulator's data says of the policy's services; nothing where it is not installed."""
+    found = {}
+    for service in {action.split(":")[0].lower() for s in policy["Statement"] for action in listed(s.get("Action", []))}:
+        path = IAM_DATA / f"{service}.json"
+        for name, entry in (json.loads(path.read_text("utf-8")) if path.is_file() else {}).items():
+            found[f"{service}:{name}"] = (entry["accessLevel"], bool(entry["resourceTypes"]))
+    return found
+
+
+def faults(policy: Mapping[str, Any]) -> list[str]:
+    """Everything that is wrong with an identity policy whose placeholders are filled in."""
     found = list(_form(policy))
     if found:
         return found
+    known = {**definitions(), **newest(policy)}
     for statement in policy["Statement"]:
-        for fault in _statement(statement, known or definitions()):
+        for fault in _statement(statement, known):
             found.append(f"{statement['Sid']}: {fault}")
     size = len(re.sub(r"\s", "", json.dumps(policy)))
     if size > MAX_ROLE_POLICY_CHARACTERS:
         found.append(f"{size} characters; a role takes {MAX_ROLE_POLICY_CHARACTERS}")
-    return found + list(_parliament(policy))
+    return found + list(_parliament(policy, known))
 
 
 def listed(value: Any) -> list[Any]:
@@ -170,7 +186,7 @@ def _resource(
 ) -> Iterator[str]:
     changing = [action for action in actions if not set(known[action.lower()][0].split(", ")) <= READING]
     if resource == "*":
-        if EVERY_RESOURCE in sid:
+        if EVERY_RESOURCE in sid or FOR_ALL in sid:
             yield from (f"{action} changes things and is not for every resource" for action in changing)
             yield from (f"{action} reads data and is not for every resource" for action in actions if action.lower() in DATA)
         elif NO_RESOURCE_LEVEL not in sid:
@@ -221,14 +237,21 @@ def _conditions(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
                 yield f"{key} is no condition key"
             if not listed(value) or any(isinstance(entry, str) and ("${" in entry or not entry) for entry in listed(value)):
                 yield f"{operator} {key}: {value!r} is no value"
-            passes_without = operator.endswith("IfExists") or "Not" in operator or operator.startswith("ForAllValues:")
-            if passes_without and key.lower() not in demanded:
+            passes_without = "Not" in operator or operator.startswith("ForAllValues:")  # IfExists says so itself
+            if passes_without and key.lower() not in demanded and not operator.endswith("IfExists"):
                 yield f"{operator} {key} lets requests without the key pass; add Null false"
 
 
-def _parliament(policy: Mapping[str, Any]) -> Iterator[str]:
+def _parliament(policy: Mapping[str, Any], known: Mapping[str, tuple[str, bool]]) -> Iterator[str]:
     for finding in parliament.analyze_policy_string(json.dumps(policy)).findings:
-        # it wants a listener's ARN to fit Application and Network Load Balancers alike; ours may be limited to one kind
-        narrowed = finding.issue == "RESOURCE_MISMATCH" and "elasticloadbalancing:Modify" in str(finding.detail)
-        if finding.issue not in MEANT and not narrowed:
+        if finding.issue == "RESOURCE_MISMATCH":
+            yield from (f"RESOURCE_MISMATCH: {entry}" for entry in finding.detail if not _narrowed(entry, known))
+        elif finding.issue not in MEANT:
             yield f"{finding.issue}: {finding.detail} {finding.location}"
+
+
+def _narrowed(mismatch: Mapping[str, str], known: Mapping[str, tuple[str, bool]]) -> bool:
+    """It wants a listener's ARN to fit every kind of load balancer, and ours may be limited to one; and it knows no resource of
+    some actions that have got one since: whether ours fits those, the simulator tells."""
+    since = mismatch["required_format"] == "*" and known[mismatch["action"].lower()][1]
+    return bool(since or mismatch["action"].startswith("elasticloadbalancing:Modify"))

@@ -373,6 +373,9 @@ def _member_client(self: Any, service: str) -> Any:
     )
 
 
+_STEP_STATES = {"Success": "SUCCEEDED", "Pending": "PENDING", "Waiting": "IN_PROGRESS"}
+
+
 def describe_remediation_execution_status(self: Any) -> str:
     request = _request(self)
     found = []
@@ -383,12 +386,12 @@ def describe_remediation_execution_status(self: Any) -> str:
         steps = [
             {
                 "Name": step["StepName"],
-                "State": "SUCCEEDED" if step["StepStatus"] == "Success" else "FAILED",
+                "State": _STEP_STATES.get(step["StepStatus"], "FAILED"),
                 **({"ErrorMessage": step["FailureMessage"]} if "FailureMessage" in step else {}),
             }
             for step in done["StepExecutions"]
         ]
-        kind = "SUCCEEDED" if done["AutomationExecutionStatus"] == "Success" else "FAILED"
+        kind = _STEP_STATES.get(done["AutomationExecutionStatus"], "FAILED").replace("PENDING", "QUEUED")
         found.append({"ResourceKey": entry["key"], "State": kind, "StepDetails": steps})
     page, more = _page(request, found)
     return json.dumps({"RemediationExecutionStatuses": page, **more})

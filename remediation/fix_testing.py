@@ -16,11 +16,20 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from pci_config import runbook
+from pci_config.rdk_json import RdkJson
 from pci_config.sandbox import services
 from script_loader import load_script
 
 ACCOUNT, REGION, EVIDENCE = "123456789012", "eu-west-1", "card-issuer-pci-evidence"
 FOLDER = Path(__file__).resolve().parent
+
+
+def sample_settings(root: Path = FOLDER.parent) -> RdkJson:
+    """The sample organization's rdk.json, with the account of these tests as its production identity account: some fixes run
+    there only."""
+    loaded = RdkJson.load(root / "rdk.json")
+    accounts = {**loaded.document["Accounts"], "identity_production": ACCOUNT}
+    return RdkJson(loaded.path, loaded.model, {**loaded.document, "Accounts": accounts})
 
 
 def prepare_account() -> None:

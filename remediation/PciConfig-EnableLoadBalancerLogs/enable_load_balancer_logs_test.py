@@ -387,7 +387,7 @@ def test_a_load_balancer_deleted_in_between() -> None:
     client = boto3.client("elbv2", region_name="eu-west-1")
     with meanwhile(ModifyLoadBalancerAttributes=lambda: client.delete_load_balancer(LoadBalancerArn=arn)):
         report = run(LoadBalancer=arn)
-    assert (report["Outcome"], "was deleted meanwhile" in report["Message"]) == ("gone", True)
+    assert (report["Outcome"], "is gone meanwhile" in report["Message"]) == ("gone", True)
 
 
 def test_nothing_changes_when_switched_off_or_without_kept_evidence() -> None:

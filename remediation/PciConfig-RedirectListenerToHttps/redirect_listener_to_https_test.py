@@ -398,7 +398,7 @@ def test_a_listener_deleted_in_between() -> None:
     # ELB answers ListenerNotFound then; moto fails in another way
     with answering(ModifyListener="ListenerNotFound"), meanwhile(ModifyListener=lambda: delete(ListenerArn=arn)):
         report = run(arn)
-    assert (report["Outcome"], "was deleted meanwhile" in report["Message"]) == ("gone", True)
+    assert (report["Outcome"], "is gone meanwhile" in report["Message"]) == ("gone", True)
 
 
 def test_a_restore_that_fails_half_way_says_what_was_done() -> None:

@@ -421,28 +421,6 @@ def test_a_stopped_trail_is_started_although_the_last_delivery_failed(monkeypatc
     assert "start logging (before this, the last delivery to the archive failed: AccessDenied)" in result["Message"]
 
 
-def test_two_runs_at_once_end_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = VIOLATIONS["everything"]()
-    tags = script.TrailRepair.tags
-    others: list[dict[str, Any]] = []
-
-    def interleaved(self: Any, found: Any) -> Any:
-        if not others:
-            others.append({})
-            others.append(run(parameters))
-        return tags(self, found)
-
-    monkeypatch.setattr(script.TrailRepair, "tags", interleaved)
-    assert (run(parameters)["Outcome"], others[1]["Outcome"]) == ("changed", "changed")
-    assert gaps() == []
-
-
-def test_a_trail_that_is_deleted_meanwhile_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = make(EnableLogFileValidation=False)
-    monkeypatch.setattr(script.TrailRepair, "tags", lambda self, found: client().delete_trail(Name=NAME) and {})
-    assert run(parameters)["Outcome"] == "gone"
-
-
 def test_a_trail_of_a_stack_is_mended_in_its_template() -> None:
     parameters = make(EnableLogFileValidation=False)
     client().add_tags(ResourceId=ARN, TagsList=[{"Key": "aws:cloudformation:stack-name", "Value": "log-archive"}])

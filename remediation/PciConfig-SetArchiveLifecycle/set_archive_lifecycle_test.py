@@ -237,16 +237,6 @@ def test_a_bucket_of_another_account_is_left_to_that_account() -> None:
     assert lifecycle() is None
 
 
-def test_a_denied_call_changes_nothing_and_says_so() -> None:
-    bucket()
-    with (
-        answering(PutBucketLifecycleConfiguration="AccessDenied"),
-        pytest.raises(RuntimeError, match="done before that: nothing"),
-    ):
-        run(AllowExpiration="true")
-    assert lifecycle() is None
-
-
 @pytest.mark.parametrize(("allowed", "outcome"), [("false", "refused"), ("true", "changed")])
 def test_a_bucket_of_a_stack_is_mended_in_its_template(allowed: str, outcome: str) -> None:
     bucket()
@@ -257,38 +247,6 @@ def test_a_bucket_of_a_stack_is_mended_in_its_template(allowed: str, outcome: st
         assert lifecycle() is None
     else:
         assert run(AllowExpiration="true", AllowManaged=allowed)["Outcome"] == outcome
-
-
-def test_two_runs_at_once_end_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another run puts the lifecycle between this one's read and its call."""
-    bucket(rule("keep", **EXPIRY))
-    changes = script.LifecycleFix.changes
-    runs: list[dict[str, Any]] = []
-
-    def interleaved(self: Any, state: Any) -> Any:
-        found = changes(self, state)
-        if found and not runs:
-            runs.append({})
-            runs.append(run())
-        return found
-
-    monkeypatch.setattr(script.LifecycleFix, "changes", interleaved)
-    assert run()["Outcome"] == "changed"
-    assert runs[1]["Outcome"] == "changed"
-    assert sorted(entry["ID"] for entry in rules_of()) == ["keep", "pci-config-archive"]
-    assert gaps(api_rules(rules_of()), True, DEMANDS) == []
-
-
-def test_a_bucket_that_is_deleted_meanwhile_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    bucket()
-    tags = script.LifecycleFix.tags
-
-    def deleting(self: Any, state: Any) -> Any:
-        s3().delete_bucket(Bucket=NAME)
-        return tags(self, state)
-
-    monkeypatch.setattr(script.LifecycleFix, "tags", deleting)
-    assert run(AllowExpiration="true")["Outcome"] == "gone"
 
 
 FOREIGN = st.lists(

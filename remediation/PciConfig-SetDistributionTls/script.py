@@ -31,7 +31,7 @@ KNOWN_ORIGIN_PROTOCOLS = ("SSLv3", "TLSv1", "TLSv1.1", *STRONG_ORIGIN_PROTOCOLS)
 
 
 class Unshown:
-    """A text that is sent and never shown. botocore refuses it, unless `revealed` puts the text in its place."""
+    """A text that is sent and never shown. botocore refuses it, unless `in_its_place` puts the text there."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -47,7 +47,7 @@ class Distribution:
         self.resource_id = str(event["DistributionId"])
         self._event = event
         aws("cloudfront").meta.events.register(
-            "provide-client-params.cloudfront.UpdateDistribution", revealed, unique_id="pci-config-unshown"
+            "provide-client-params.cloudfront.UpdateDistribution", in_its_place, unique_id=f"pci-config-{id(Unshown)}"
         )
 
     def read(self) -> dict[str, Any] | None:
@@ -243,7 +243,13 @@ def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def revealed(params: Any, **_: Any) -> Any:
+def in_its_place(params: Any, **_: Any) -> Any:
+    """What botocore is to send instead of the parameters; None when nothing in them is unshown."""
+    sent = revealed(params)
+    return None if sent == params else sent
+
+
+def revealed(params: Any) -> Any:
     """The parameters with every unshown text in its place."""
     if isinstance(params, Unshown):
         return params.text

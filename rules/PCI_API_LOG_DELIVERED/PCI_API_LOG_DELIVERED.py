@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from pci_config.api_logs import format_faults
 from pci_config.log_destination import route
 from pci_config.log_facts import LOG_LOOKUPS, LookedUp, place_of
 from pci_config.rule import (
@@ -23,18 +23,6 @@ from pci_config.rule import (
 
 REST_STAGE, HTTP_STAGE = "AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage"
 SUFFIX = " [PCI 10.2.1, 10.2.2]"
-# What an entry must tell (PCI DSS 4.0.1 10.2.2), and the $context variables of API Gateway that tell it
-TOLD_BY: Mapping[str, str] = {
-    "who called": (
-        r"identity\.(caller|user|userArn|accountId|principalOrgId|cognitoIdentityId|cognitoAuthenticationProvider|apiKeyId"
-        r"|clientCert\.\w+(\.\w+)?)|authorizer\.[\w.]+|authenticate\.\w+"
-    ),
-    "the time": r"requestTime(Epoch)?",
-    "the outcome": r"status|integrationStatus|integration\.(status|integrationStatus)",
-    "the source": r"identity\.sourceIp|identity\.vpcId|identity\.vpceId",
-    "what was called": r"path|resourcePath|routeKey|resourceId|eventType",
-}
-SECRET = re.compile(r"\$context\.identity\.apiKey(?![A-Za-z])")
 
 
 class PciApiLogDelivered(PciRule):
@@ -70,15 +58,6 @@ class PciApiLogDelivered(PciRule):
         if problems:
             return non_compliant(counted(problems, "problem", SUFFIX))
         return compliant(f"stage {stage} -> {way}")
-
-
-def format_faults(log_format: str) -> list[str]:
-    """What an entry of this format does not tell, or must not."""
-    missing = [what for what, told_by in TOLD_BY.items() if not re.search(rf"\$context\.({told_by})(?![A-Za-z])", log_format)]
-    faults = [f"the log format leaves out {', '.join(missing)}"] if missing else []
-    if SECRET.search(log_format):
-        faults.append("the log format writes API keys themselves; use $context.identity.apiKeyId")
-    return faults
 
 
 def _text(settings: Mapping[str, Any], name: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import boto3
 
-from PCI_API_LOG_DELIVERED import PciApiLogDelivered, format_faults
+from PCI_API_LOG_DELIVERED import PciApiLogDelivered
+from pci_config.api_logs import format_faults
 from pci_config.log_destination import Stream, Subscription
 from pci_config.log_facts import DeliveryStream, Subscriptions
 from pci_config.rule import (

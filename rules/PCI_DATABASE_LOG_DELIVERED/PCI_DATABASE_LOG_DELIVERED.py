@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from pci_config.database_parameters import (
-    CLUSTER,
-    IN_FORCE,
-    INSTANCE,
-    Database,
-    OptionGroup,
-    ParameterGroup,
-    cluster_of,
-    values_listed,
-)
+from pci_config.database_logs import ENGINES, exported_to
+from pci_config.database_parameters import CLUSTER, INSTANCE, OptionGroup, ParameterGroup, cluster_of, recorded_database
 from pci_config.log_destination import group_route
 from pci_config.log_facts import LOG_LOOKUPS, LookedUp, place_of
 from pci_config.rule import Facts, Finding, Item, PciRule, compliant, counted, non_compliant, not_applicable, optional
 
-AUDIT_PLUGIN = "MARIADB_AUDIT_PLUGIN"
-PLUGIN_EVENTS = "CONNECT,QUERY"  # RDS user guide: the default of SERVER_AUDIT_EVENTS
-QUERY_EVENTS = frozenset({"query", "query_dml", "table"})  # each of them has reads as well as writes
-PGAUDIT_CLASSES = frozenset({"read", "write", "function", "role", "ddl", "misc", "misc_set"})
 SUFFIX = " [PCI 10.2.1]"
 
 
@@ -50,7 +38,7 @@ class PciDatabaseLogDelivered(PciRule):
         del parameters
         if cluster := cluster_of(item):
             return not_applicable(f"member of cluster {cluster}, which is judged")
-        database = Database.from_item(item)
+        database = recorded_database(item)
         exports = optional(item, "configuration.enabledCloudwatchLogsExports", list, [])
         if database.engine not in ENGINES:
             return non_compliant(
@@ -58,11 +46,11 @@ class PciDatabaseLogDelivered(PciRule):
                 f"deliver it to the archive and record an exception{SUFFIX}"
             )
         export, written = ENGINES[database.engine]
-        problems = list(written(database, facts))
+        problems = list(written(database, _Looked(facts)))
         if export not in exports:
             problems.append(f"log {export} is not exported to CloudWatch Logs")
             return non_compliant(counted(problems, "problem", SUFFIX))
-        way = group_route(f"/aws/rds/{database.kind}/{database.name}/{export}", place_of(facts), LookedUp(facts))
+        way = group_route(exported_to(database, export), place_of(facts), LookedUp(facts))
         if way.fault:
             problems.append(way.told())
         if problems:
@@ -70,68 +58,17 @@ class PciDatabaseLogDelivered(PciRule):
         return compliant(f"{export} log -> {way}")
 
 
-def _advanced_auditing(database: Database, facts: Facts) -> Sequence[str]:
-    """Aurora MySQL."""
-    problems = database.pending()
-    for group in database.group_names:
-        values = facts.get(ParameterGroup, database.kind, group)
-        if values.get("server_audit_logging", "0").lower() not in ("1", "on"):
-            problems.append(f"server_audit_logging is off in {group}")
-        elif not (events := values.get("server_audit_events", "").strip()):
-            problems.append(f"server_audit_events is empty in {group}: nothing is audited")
-        elif not values_listed(events) & QUERY_EVENTS:
-            problems.append(f"server_audit_events in {group} leaves out queries ({events}); add QUERY")
-    return problems
+class _Looked:
+    """Groups answered by lookups."""
 
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
 
-def _pgaudit(database: Database, facts: Facts) -> Sequence[str]:
-    """PostgreSQL and Aurora PostgreSQL: pgAudit of reads and writes, or log_statement all."""
-    problems = database.pending()
-    for group in database.group_names:
-        values = facts.get(ParameterGroup, database.kind, group)
-        loaded = "pgaudit" in values_listed(values.get("shared_preload_libraries", ""))
-        audited = audited_classes(values.get("pgaudit.log", ""))
-        if values.get("log_statement", "").lower() != "all" and not (loaded and {"read", "write"} <= audited):
-            problems.append(
-                f"{group} logs no reads and writes: load pgaudit and set pgaudit.log to all, or log_statement to all"
-            )
-    return problems
+    def parameters(self, kind: str, group: str) -> Mapping[str, str]:
+        return self._facts.get(ParameterGroup, kind, group)
 
-
-def audited_classes(value: str) -> set[str]:
-    """Classes that a value of pgaudit.log leaves on: read from left to right, `all` adds each, `-` takes away."""
-    found = set[str]()
-    for entry in value.lower().split(","):
-        name = entry.strip().removeprefix("-")
-        classes = PGAUDIT_CLASSES if name == "all" else PGAUDIT_CLASSES & {name}
-        found = found - classes if entry.strip().startswith("-") else found | classes
-    return found
-
-
-def _audit_plugin(database: Database, facts: Facts) -> Sequence[str]:
-    """RDS for MySQL and MariaDB."""
-    groups = {group: (facts.get(OptionGroup, group), status) for group, status in database.option_groups}
-    holding = {group: (options[AUDIT_PLUGIN], status) for group, (options, status) in groups.items() if AUDIT_PLUGIN in options}
-    if not holding:
-        return [f"option {AUDIT_PLUGIN} is in none of its option groups: no audit log is written"]
-    problems = []
-    for group, (option, status) in holding.items():
-        if status != IN_FORCE:
-            problems.append(f"option group {group} is {status}, so the audit log may not be on")
-        events = option.get("SERVER_AUDIT_EVENTS", "").strip() or PLUGIN_EVENTS
-        if not values_listed(events) & QUERY_EVENTS:
-            problems.append(f"SERVER_AUDIT_EVENTS in {group} leaves out queries ({events}); add QUERY")
-    return problems
-
-
-# engine -> (name of the exported log, what is missing before anything is written to it)
-ENGINES: Mapping[str, tuple[str, Callable[[Database, Facts], Sequence[str]]]] = {
-    "aurora-mysql": ("audit", _advanced_auditing),
-    "aurora-postgresql": ("postgresql", _pgaudit),
-    "postgres": ("postgresql", _pgaudit),
-    "mysql": ("audit", _audit_plugin),
-    "mariadb": ("audit", _audit_plugin),
-}
+    def options(self, group: str) -> Mapping[str, Mapping[str, str]]:
+        return self._facts.get(OptionGroup, group)
 
 
 lambda_handler = PciDatabaseLogDelivered.as_lambda_handler()

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pci_config.database_parameters import (
-    CLUSTER,
-    IN_FORCE,
-    INSTANCE,
-    Database,
-    OptionGroup,
-    ParameterGroup,
-    cluster_of,
-)
+from pci_config.database import IN_FORCE, Database
+from pci_config.database_parameters import CLUSTER, INSTANCE, OptionGroup, ParameterGroup, cluster_of, recorded_database
 from pci_config.database_tls import AURORA, CLUSTERED, ORACLE, known, oracle_faults, parameter_faults, version_of
 from pci_config.rule import (
     Facts,
@@ -67,7 +60,7 @@ class PciDatabaseTlsOnly(PciRule):
         cluster = cluster_of(item)
         if cluster and engine in CLUSTERED:
             return not_applicable(f"member of cluster {cluster}, which is judged")
-        database = Database.from_item(item)
+        database = recorded_database(item)
         if database.kind == "instance" and engine in AURORA:
             raise RuleInputError(f"{INSTANCE}: configuration.dBClusterIdentifier is missing for engine {engine}")
         faults = option_group_faults(database, facts) if engine in ORACLE else parameter_group_faults(database, item, facts)

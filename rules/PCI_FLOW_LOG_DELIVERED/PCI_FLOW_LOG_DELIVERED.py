@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pci_config.log_destination import Route, group_route, route
+from pci_config.flow_logs import (
+    MalformedFlowLogError,
+    failing_delivery,
+    flow_log_text,
+    judged_flow_log,
+    spelled_as_recorded,
+)
 from pci_config.log_facts import LOG_LOOKUPS, LookedUp, place_of
 from pci_config.rule import (
     Clients,
@@ -47,11 +53,7 @@ class FlowLogs(Lookup[Sequence[Mapping[str, Any]]]):
     def live(cls, clients: Clients, scope: Scope, *key: str) -> Sequence[Mapping[str, Any]]:
         pages = clients.build_client("ec2").get_paginator("describe_flow_logs")
         named = [{"Name": "resource-id", "Values": [key[0]]}]
-        return [
-            {name[:1].lower() + name[1:]: value for name, value in log.items()}
-            for page in pages.paginate(Filters=named)
-            for log in page["FlowLogs"]
-        ]
+        return [spelled_as_recorded(log) for page in pages.paginate(Filters=named) for log in page["FlowLogs"]]
 
     @classmethod
     def recorded(cls, items: ItemIndex, scope: Scope, *key: str) -> Sequence[Mapping[str, Any]]:
@@ -87,64 +89,36 @@ class PciFlowLogDelivered(PciRule):
     sweeps = True  # a VPC does not change when its flow log is deleted
 
     def decide(self, item: Item, parameters: FlowLogParameters, facts: Facts) -> Finding:
-        if required(item, "resourceType", str) == FLOW_LOG:
-            return of_flow_log(required(item, "configuration", dict))
-        vpc_id = required(item, "configuration.vpcId", str)
-        logs = facts.get(FlowLogs, vpc_id)
-        if not logs:
-            return non_compliant(
-                f"{vpc_id} has no flow log; make one of {parameters.traffic_type} traffic to the archive{SUFFIX}"
-            )
-        misses = []
-        for log in logs:
-            faults, way = judged(log, parameters, facts)
-            if not faults:
-                return compliant(f"flow log {text(log, 'flowLogId')} -> {way}")
-            misses.append(faults)
-        return non_compliant(counted(min(misses, key=len), "problem", SUFFIX))
+        try:
+            if required(item, "resourceType", str) == FLOW_LOG:
+                return of_flow_log(required(item, "configuration", dict))
+            return of_vpc(item, parameters, facts)
+        except MalformedFlowLogError as error:
+            raise RuleInputError(str(error)) from None
+
+
+def of_vpc(item: Item, parameters: FlowLogParameters, facts: Facts) -> Finding:
+    vpc_id = required(item, "configuration.vpcId", str)
+    logs = facts.get(FlowLogs, vpc_id)
+    if not logs:
+        return non_compliant(f"{vpc_id} has no flow log; make one of {parameters.traffic_type} traffic to the archive{SUFFIX}")
+    misses = []
+    place, surroundings = place_of(facts), LookedUp(facts)
+    for log in logs:
+        faults, way = judged_flow_log(log, parameters.traffic_type, place, surroundings)
+        if not faults:
+            return compliant(f"flow log {flow_log_text(log, 'flowLogId')} -> {way}")
+        misses.append(faults)
+    return non_compliant(counted(min(misses, key=len), "problem", SUFFIX))
 
 
 def of_flow_log(log: Mapping[str, Any]) -> Finding:
-    subject = text(log, "resourceId")
-    if failing(log):
-        return non_compliant(f"flow log of {subject}: {failing(log)}{SUFFIX}")
+    subject, failing = flow_log_text(log, "resourceId"), failing_delivery(log)
+    if failing:
+        return non_compliant(f"flow log of {subject}: {failing}{SUFFIX}")
     if not subject.startswith("vpc-"):
         return not_applicable(f"flow log of {subject}; VPCs are judged")
     return not_applicable(f"judged at {subject}")
-
-
-def judged(log: Mapping[str, Any], parameters: FlowLogParameters, facts: Facts) -> tuple[list[str], Route]:
-    """What keeps a flow log from counting, and its way."""
-    name = text(log, "flowLogId")
-    faults = []
-    status, traffic = text(log, "flowLogStatus"), text(log, "trafficType")
-    if status != "ACTIVE":
-        faults.append(f"flow log {name} is {status}, expected ACTIVE")
-    if traffic not in {"ALL", parameters.traffic_type}:
-        faults.append(f"flow log {name} records {traffic} traffic, expected {parameters.traffic_type}")
-    if failing(log):
-        faults.append(f"flow log {name}: {failing(log)}")
-    kind, group = text(log, "logDestinationType"), log.get("logGroupName")
-    place, surroundings = place_of(facts), LookedUp(facts)
-    if kind == "cloud-watch-logs" and isinstance(group, str) and group:
-        way = group_route(group, place, surroundings)
-    else:
-        way = route(text(log, "logDestination"), place, surroundings)
-    return faults + ([f"flow log {name} -> {way.told()}"] if way.fault else []), way
-
-
-def failing(log: Mapping[str, Any]) -> str | None:
-    """Why nothing arrives. Absent until the first delivery was tried."""
-    if log.get("deliverLogsStatus") != "FAILED":
-        return None
-    return f"delivery fails ({log.get('deliverLogsErrorMessage') or 'no reason given'})"
-
-
-def text(log: Mapping[str, Any], name: str) -> str:
-    value = log.get(name)
-    if not isinstance(value, str) or not value:
-        raise RuleInputError(f"{FLOW_LOG}: {name} is missing")
-    return value
 
 
 lambda_handler = PciFlowLogDelivered.as_lambda_handler()

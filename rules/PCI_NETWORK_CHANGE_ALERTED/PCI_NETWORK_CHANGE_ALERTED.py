@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pci_config.event_pattern import evaluate
-from pci_config.metric_pattern import Expression, PatternError, parse
 from pci_config.network_alert_facts import (
     ALERT_LOOKUPS,
     AlertTopic,
@@ -18,19 +17,20 @@ from pci_config.network_alert_facts import (
     MetricFilters,
     TargetExists,
 )
-from pci_config.network_alerts import ALARMS, RULES, Alert, alarm_fault, filter_fault, gaps, topic_fault
+from pci_config.network_alert_filters import FilterJudge
+from pci_config.network_alert_topics import topic_fault
+from pci_config.network_alerts import ALARMS, RULES, Alert, gaps
 from pci_config.network_changes import (
     API_CALL,
     EXTENDED,
-    UNRELATED,
     Call,
     bus_event,
     calls,
     event_names,
     log_group_name,
     log_group_place,
+    places_left_to,
     recorded_by,
-    trail_event,
     width,
 )
 from pci_config.rule import (
@@ -110,13 +110,17 @@ class _Judge:
         self._trails = facts.get(Trails)
         self._here = [trail for trail in self._trails if log_group_place(trail) == (self._scope.account_id, self._scope.region)]
         self._unread: list[str] = []
+        around, home = _LookedUp(facts, self._target_fault), (self._scope.account_id, self._scope.region)
+        self._judge = FilterJudge(around, home, parameters.max_silence_seconds)
 
     def finding(self) -> Finding:
         names = event_names(self._parameters.extended_events)
         groups = self._calls(names)
         extra = {} if self._parameters.extended_events else self._calls(EXTENDED, only_here=True)
         every = [call for part in (*groups.values(), *extra.values()) for call in part]
-        alerts = [*self._filters(every), *self._rules(every)]
+        seen = [alert for trail in self._here for alert in self._judge.alerts(trail, every)]
+        self._unread += self._judge.unread
+        alerts = [*seen, *self._rules(every)]
         problems = gaps(groups, alerts)
         if not problems:
             count = sum(map(len, names.values()))
@@ -134,12 +138,8 @@ class _Judge:
     def _calls(self, names: Mapping[str, Sequence[str]], only_here: bool = False) -> Groups:
         """What must be seen here: at a trail's home also what the other accounts and Regions leave to it."""
         settings, trails = self._scope.settings, self._here if self._parameters.alert_home == "trail" else []
-        accounts: list[str] = []
-        regions: tuple[str, ...] = ()
-        if not only_here and any(member(trail, "IsOrganizationTrail", bool) for trail in trails):
-            accounts = sorted({account for ids in settings.accounts.values() for account in ids})
-        if not only_here and any(member(trail, "IsMultiRegionTrail", bool) for trail in trails):
-            regions = settings.regions
+        every = sorted({account for ids in settings.accounts.values() for account in ids})
+        accounts, regions = places_left_to([] if only_here else trails, every, settings.regions)
         home = self._scope.account_id, self._scope.region
         return {group: calls(listed, home, accounts, regions) for group, listed in names.items()}
 
@@ -170,57 +170,6 @@ class _Judge:
         if missing:
             return f"log group {missing[0]}, to which the trail sends events, does not exist"
         return f"no metric filter of log group {groups[0]} and no EventBridge rule matches them"
-
-    # ----------------------------------------------------------------------------------------------------- metric filters
-
-    def _filters(self, wanted: Sequence[Call]) -> Iterator[Alert]:
-        for trail in self._here:
-            arn, group = member(trail, "TrailARN", str), log_group_name(trail)
-            fault = self._trail_fault(trail, group)
-            selectors = self._facts.get(EventSelectors, arn)
-            recorded = [call for call in wanted if recorded_by(trail, selectors, call)]
-            for found in self._facts.get(MetricFilters, group) or ():
-                expression = self._parsed(found)
-                sees = frozenset(call for call in recorded if expression and expression.matches(call.event))
-                if expression and sees:
-                    name = f"filter {found.get('filterName')}"
-                    yield Alert(name, sees, fault or self._filter_fault(found, expression))
-
-    def _trail_fault(self, trail: Trail, group: str) -> str | None:
-        status = self._facts.get(TrailStatus, member(trail, "TrailARN", str))
-        if status.get("IsLogging") is not True:
-            return f"gets no events: trail {member(trail, 'Name', str)} is not logging"
-        if error := status.get("LatestCloudWatchLogsDeliveryError"):
-            return f"gets no events: the last delivery to log group {group} failed: {bounded(str(error), 80)}"
-        return None
-
-    def _parsed(self, found: Mapping[str, Any]) -> Expression | None:
-        try:
-            return parse(str(found.get("filterPattern") or ""))
-        except PatternError as error:
-            self._unread.append(f"filter {found.get('filterName')} does not count: {error}")
-            return None
-
-    def _filter_fault(self, found: Mapping[str, Any], expression: Expression) -> str | None:
-        fault = filter_fault(found)
-        if fault:
-            return fault
-        if expression.matches(trail_event(UNRELATED, self._scope.account_id, self._scope.region, read_only=True)):
-            return f"counts unrelated calls too ({UNRELATED}), so that its alarm is always on"
-        (transformation,) = found["metricTransformations"]
-        metric = str(transformation.get("metricNamespace")), str(transformation.get("metricName"))
-        faults = [self._alarm_fault(alarm, transformation) for alarm in self._facts.get(MetricAlarms, *metric)]
-        if not faults:
-            return f"has no alarm on its metric {'/'.join(metric)}"
-        return None if None in faults else faults[0]
-
-    def _alarm_fault(self, alarm: Mapping[str, Any], transformation: Mapping[str, Any]) -> str | None:
-        name = f"alarm {alarm.get('AlarmName')}"
-        fault = alarm_fault(alarm, transformation, self._parameters.max_silence_seconds)
-        if fault:
-            return f"alerts nobody: {name} {fault}"
-        faults = [self._target_fault(str(arn), ALARMS) for arn in alarm.get("AlarmActions") or ()]
-        return None if None in faults else f"alerts nobody: {name}: {faults[0]}"
 
     # --------------------------------------------------------------------------------------------------- EventBridge rules
 
@@ -281,6 +230,28 @@ class _Judge:
         if exists is None:
             return hidden
         return None if exists else f"{bounded(arn, 90)} does not exist"
+
+
+class _LookedUp:
+    """`AlertSurroundings` answered by lookups."""
+
+    def __init__(self, facts: Facts, target_fault: Callable[[str, str], str | None]) -> None:
+        self._facts, self._target_fault = facts, target_fault
+
+    def status(self, trail_arn: str) -> Mapping[str, Any]:
+        return self._facts.get(TrailStatus, trail_arn)
+
+    def selectors(self, trail_arn: str) -> Mapping[str, Any] | None:
+        return self._facts.get(EventSelectors, trail_arn)
+
+    def filters(self, log_group: str) -> Sequence[Mapping[str, Any]]:
+        return self._facts.get(MetricFilters, log_group) or ()
+
+    def alarms(self, namespace: str, metric: str) -> Sequence[Mapping[str, Any]]:
+        return self._facts.get(MetricAlarms, namespace, metric)
+
+    def action_fault(self, arn: str) -> str | None:
+        return self._target_fault(arn, ALARMS)
 
 
 def _named(alerts: Sequence[Alert]) -> str:

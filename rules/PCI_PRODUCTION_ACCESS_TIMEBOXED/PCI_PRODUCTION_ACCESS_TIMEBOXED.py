@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pci_config.access_records import AccessRecord, MalformedRecordError, shown
-from pci_config.iam_identities import AccountUsers, User, ways
+from pci_config.access_records import AccessRecord, shown
+from pci_config.iam_identities import AccountUsers
+from pci_config.iam_users import User
+from pci_config.production_access import IDENTITY_ROLE, Attributes, approval, approval_records, bypasses, is_access_group
 from pci_config.rule import (
     ACCOUNT_RESOURCE_TYPE,
     Clients,
@@ -33,8 +32,6 @@ from pci_config.rule import (
 
 USER = "AWS::IAM::User"
 SUFFIX = " [PCI 7.2.2, 7.2.3, 8.2.4]"
-IDENTITY_ROLE = "identity_production"
-Attributes = Mapping[str, Any]
 
 
 def table_name(default: str) -> Any:
@@ -69,23 +66,7 @@ class ApprovalRecords(Lookup[Sequence[Attributes] | None]):
     @classmethod
     def live(cls, clients: Clients, scope: Scope, *key: str) -> Sequence[Attributes] | None:
         table, user = key
-        pages = clients.build_client("dynamodb").get_paginator("query")
-        try:
-            return [
-                item
-                for page in pages.paginate(
-                    TableName=table,
-                    ConsistentRead=True,
-                    KeyConditionExpression="#user = :user",
-                    ExpressionAttributeNames={"#user": "user"},
-                    ExpressionAttributeValues={":user": {"S": user}},
-                )
-                for item in page["Items"]
-            ]
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return None
-            raise
+        return approval_records(clients.build_client("dynamodb"), table, user)
 
 
 class PciProductionAccessTimeboxed(PciRule):
@@ -124,8 +105,8 @@ class PciProductionAccessTimeboxed(PciRule):
 
 
 def judge(user: User, production: Sequence[str], parameters: AccessParameters, facts: Facts) -> Finding:
-    groups = [name for name in user.groups if is_access_group(name, parameters)]
-    faults, held = bypasses(user, production, parameters), []
+    groups = [name for name in user.groups if is_access_group(name, parameters.access_groups)]
+    faults, held = bypasses(user, production, parameters.access_groups), []
     for group in groups:
         fault, record = membership(user.name, group, parameters, facts)
         if record:
@@ -137,41 +118,12 @@ def judge(user: User, production: Sequence[str], parameters: AccessParameters, f
     return compliant("; ".join(held) or f"{user.name} has no access to production")
 
 
-def is_access_group(name: str, parameters: AccessParameters) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in parameters.access_groups)
-
-
-def bypasses(user: User, production: Sequence[str], parameters: AccessParameters) -> list[str]:
-    """Policies other than those of production-access groups that let the user into production."""
-    roles = [
-        f"arn:{partition}:iam::{account}:role/*" for account in production for partition in ("aws", "aws-us-gov", "aws-cn")
-    ]
-    return [
-        f"{user.name} reaches production past the groups: {grant.name}" + (f" cannot be understood ({why})" if why else "")
-        for grant, why in ways(user.grants, "sts:AssumeRole", roles)
-        if not (grant.group and is_access_group(grant.group, parameters))
-    ]
-
-
 def membership(user: str, group: str, parameters: AccessParameters, facts: Facts) -> tuple[str, AccessRecord | None]:
     """The record that allows it, or why none does: what is wrong with the one that ends last."""
     found = facts.get(ApprovalRecords, parameters.record_table, user)
     if found is None:
         return f"there is no table {parameters.record_table} of approval records", None
-    faults: list[tuple[int, str]] = []
-    for attributes in found:
-        try:
-            record = AccessRecord.from_attributes(attributes)
-        except MalformedRecordError as error:
-            faults.append((-1, f"a record is malformed ({error})"))
-            continue
-        if record.group != group or record.user != user:
-            continue
-        fault = record.fault(facts.scope.now, parameters.max_access_hours * 3600)
-        if not fault:
-            return "", record
-        faults.append((record.ended, fault))
-    return max(faults)[1] if faults else "no record", None
+    return approval(user, group, found, facts.scope.now, parameters.max_access_hours * 3600)
 
 
 lambda_handler = PciProductionAccessTimeboxed.as_lambda_handler()

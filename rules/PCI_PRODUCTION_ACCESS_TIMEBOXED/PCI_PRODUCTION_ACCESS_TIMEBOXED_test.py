@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from pci_config.access_records import AccessRecord
-from pci_config.iam_identities import AccountUsers, Grant, User
+from pci_config.iam_identities import AccountUsers
+from pci_config.iam_users import Grant, User
 from pci_config.rule import (
     COMPLIANT,
     NON_COMPLIANT,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from pci_config.configuration_recorder import RecorderState, Recording, UnknownShape, retention_days, stopped, undelivered
+from pci_config.configuration_recorder import (
+    RecorderState,
+    Recording,
+    UnknownShape,
+    recorder_state,
+    recording_gaps,
+    retention_days,
+    stopped,
+    undelivered,
+)
 from pci_config.recorded_types import Need, needed_types
 from pci_config.rule import (
     MAX_ANNOTATION_CHARACTERS,
@@ -45,18 +53,7 @@ class ConfigurationRecorder(Lookup[RecorderState]):
 
     @classmethod
     def live(cls, clients: Clients, scope: Scope, *key: str) -> RecorderState:
-        config = clients.build_client("config")
-        return RecorderState(
-            _own(config.describe_configuration_recorders()["ConfigurationRecorders"]),
-            _own(config.describe_configuration_recorder_status()["ConfigurationRecordersStatus"]),
-            config.describe_delivery_channels()["DeliveryChannels"],
-            config.describe_delivery_channel_status()["DeliveryChannelsStatus"],
-            config.describe_retention_configurations()["RetentionConfigurations"],
-        )
-
-
-def _own(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [entry for entry in entries if not entry.get("servicePrincipal")]
+        return recorder_state(clients.build_client("config"))
 
 
 class PciRecorderCoversScope(PciRule):
@@ -107,12 +104,9 @@ def _problems(state: RecorderState, needs: Mapping[str, Need], parameters: Recor
         yield f"no configuration recorder in {scope.region}: nothing is recorded and no rule is triggered; make one"
         return
     yield from stopped(state, scope.now)
-    recording = Recording.of(state.recorders[0])
-    missing = [name for name in needs if not recording.covers(name)]
+    missing, daily = recording_gaps(Recording.of(state.recorders[0]), needs)
     if missing:
         yield f"not recorded: {_named(missing)}"
-    daily = [name for name, need in needs.items() if need.continuous and name not in missing]
-    daily = [name for name in daily if not recording.continuously(name)]
     if daily:
         yield f"recorded daily, expected continuously: {_named(daily)}"
     yield from undelivered(state, scope.now)

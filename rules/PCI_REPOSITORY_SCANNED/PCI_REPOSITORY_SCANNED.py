@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pci_config.image_scanning import RegistryScanning, registry_scanning
+from pci_config.image_scanning import (
+    IMMUTABLE_EXCEPT,
+    RegistryScanning,
+    mutability_fault,
+    registry_scanning,
+    scanning_fault,
+)
 from pci_config.rule import (
     Clients,
     Facts,
@@ -78,7 +84,7 @@ class PciRepositoryScanned(PciRule):
     def decide(self, item: Item, parameters: RepositoryParameters, facts: Facts) -> Finding:
         name = required(item, "configuration.RepositoryName", str)
         own = optional(item, "configuration.ImageScanningConfiguration.ScanOnPush", bool, False)
-        mutable = mutability_fault(item, parameters) if parameters.immutable_tags else None
+        mutable = tags_fault(item, parameters) if parameters.immutable_tags else None
         try:
             registry = facts.get(RegistryScanningConfiguration)
         except NotAssessed:
@@ -93,15 +99,6 @@ class PciRepositoryScanned(PciRule):
         return compliant(f"{scanned_how(name, own, registry)}; {tags}")
 
 
-def scanning_fault(name: str, own: bool, registry: RegistryScanning, enhanced_only: bool) -> str | None:
-    scanned = registry.frequency_of(name) != "MANUAL"
-    if registry.enhanced:
-        return None if scanned else f"not scanned: enhanced scanning is on, but none of the registry's filters fits {name}"
-    if not scanned and not own:
-        return "scanned only when somebody starts it; turn on enhanced scanning, or scan on push by a rule of the registry"
-    return "basic scanning only, expected enhanced" if enhanced_only else None
-
-
 def scanned_how(name: str, own: bool, registry: RegistryScanning) -> str:
     frequency = registry.frequency_of(name)
     if registry.enhanced:
@@ -109,24 +106,14 @@ def scanned_how(name: str, own: bool, registry: RegistryScanning) -> str:
     return "basic scanning on push, by " + ("the repository's own setting" if frequency == "MANUAL" and own else "the registry")
 
 
-def mutability_fault(item: Item, parameters: RepositoryParameters) -> str | None:
-    """Why a tag may come to mean another image than the one that was scanned."""
+def tags_fault(item: Item, parameters: RepositoryParameters) -> str | None:
     where = "configuration.ImageTagMutability"
-    match required(item, where, str):
-        case "IMMUTABLE":
-            return None
-        case "MUTABLE":
-            return "tags are mutable: what was scanned may not be what runs"
-        case "MUTABLE_WITH_EXCLUSION":
-            return "tags are mutable except for some: what was scanned may not be what runs"
-        case "IMMUTABLE_WITH_EXCLUSION":
-            filters = excluded_tags(item)
-            others = [each for each in filters if each not in parameters.mutable_tags]
-            if not filters:
-                return "tags are immutable with exclusions that the item does not show"
-            return f"tags like {', '.join(others)} are mutable: MutableTags does not have them" if others else None
-        case other:
-            raise RuleInputError(f"{where} is {other!r}, which this rule does not know")
+    mutability = required(item, where, str)
+    exclusions = excluded_tags(item) if mutability == IMMUTABLE_EXCEPT else []
+    try:
+        return mutability_fault(mutability, exclusions, parameters.mutable_tags)
+    except ValueError as error:
+        raise RuleInputError(f"{where} is {error}") from None
 
 
 def excluded_tags(item: Item) -> list[str]:

@@ -23,8 +23,9 @@ from pci_config.rule import (
     StatedFacts,
 )
 from pci_config.sandbox import securityhub_service
+from pci_config.security_hub import Hub
 from pci_config.settings import Settings
-from PCI_SECURITY_HUB_ENABLED import Hub, PciSecurityHubEnabled, SecurityHub
+from PCI_SECURITY_HUB_ENABLED import PciSecurityHubEnabled, SecurityHub
 
 REGION = "eu-west-1"
 SCOPE = Scope("123456789012", REGION, datetime(2026, 11, 1, tzinfo=UTC), Settings())

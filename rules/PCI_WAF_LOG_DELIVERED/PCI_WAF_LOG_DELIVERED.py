@@ -23,13 +23,11 @@ from pci_config.rule import (
     non_compliant,
     reading,
 )
+from pci_config.web_acl_logs import NAME_PREFIX, filter_faults, redaction_faults
 
 WEB_ACL = "AWS::WAFv2::WebACL"
-NAME_PREFIX = "aws-waf-logs-"
 CLOUDFRONT_REGION = "us-east-1"  # web ACLs of CloudFront and their logs are there
 SUFFIX = " [PCI 10.2.1]"
-# Fields without which an entry no longer tells what was done (10.2.2); headers and query strings may hold card data
-NEEDED_FIELDS = ("UriPath", "Method")
 
 
 class WebAclLogging(Lookup[Mapping[str, Any] | None]):
@@ -99,42 +97,6 @@ def acl_arn(item: Item) -> str:
     if not isinstance(arn, str) or arn.count(":") < 5:
         raise RuleInputError(f"{WEB_ACL}: neither configuration.resourceARN nor ARN is the ARN of a web ACL")
     return arn
-
-
-def filter_faults(logging_filter: Mapping[str, Any] | None) -> list[str]:
-    """What a logging filter may keep out. AWS does not say which of two filters that both fit wins: here the worse does."""
-    if not logging_filter:
-        return []
-    filters = logging_filter["Filters"]
-    if any(entry["Behavior"] == "DROP" and _may_fit_blocked(entry) for entry in filters):
-        return ["a logging filter drops blocked requests"]
-    if logging_filter["DefaultBehavior"] == "KEEP":
-        return []
-    if any(entry["Behavior"] == "KEEP" and _fits_all_blocked(entry) for entry in filters):
-        return []
-    return ["the logging filter drops blocked requests that none of its filters keeps"]
-
-
-def _may_fit_blocked(entry: Mapping[str, Any]) -> bool:
-    actions, labels = _conditions(entry)
-    return "BLOCK" in actions or (labels and (entry["Requirement"] == "MEETS_ANY" or not actions))
-
-
-def _fits_all_blocked(entry: Mapping[str, Any]) -> bool:
-    actions, labels = _conditions(entry)
-    return "BLOCK" in actions and (entry["Requirement"] == "MEETS_ANY" or (actions == {"BLOCK"} and not labels))
-
-
-def _conditions(entry: Mapping[str, Any]) -> tuple[set[str], bool]:
-    """Actions that a filter names, and whether it looks at labels too."""
-    conditions = entry["Conditions"]
-    actions = {condition["ActionCondition"]["Action"] for condition in conditions if "ActionCondition" in condition}
-    return actions, any("ActionCondition" not in condition for condition in conditions)
-
-
-def redaction_faults(fields: list[Mapping[str, Any]]) -> list[str]:
-    found = [name for name in NEEDED_FIELDS if any(name in field for field in fields)]
-    return [f"{' and '.join(found)} redacted: entries no longer tell what was requested"] if found else []
 
 
 lambda_handler = PciWafLogDelivered.as_lambda_handler()

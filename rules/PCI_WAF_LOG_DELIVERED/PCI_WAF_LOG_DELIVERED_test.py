@@ -25,7 +25,8 @@ from pci_config.rule import (
     StatedFacts,
 )
 from pci_config.settings import Settings
-from PCI_WAF_LOG_DELIVERED import PciWafLogDelivered, WebAclLogging, filter_faults
+from pci_config.web_acl_logs import filter_faults
+from PCI_WAF_LOG_DELIVERED import PciWafLogDelivered, WebAclLogging
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 OWN, REGION = "123456789012", "eu-west-1"

@@ -55,11 +55,11 @@ class AccessRecord:
             user=_text(item, "user"),
             approval_id=_text(item, "approval_id"),
             group=_text(item, "group"),
-            granted=_moment(item, "granted"),
-            expires=_moment(item, "expires"),
+            granted=_epoch(item, "granted"),
+            expires=_epoch(item, "expires"),
             requester=_text(item, "requester"),
             approver=_text(item, "approver"),
-            revoked=_moment(item, "revoked") if "revoked" in item else None,
+            revoked=_epoch(item, "revoked") if "revoked" in item else None,
         )
 
     def to_attributes(self) -> dict[str, dict[str, str]]:
@@ -99,7 +99,7 @@ def _text(item: Mapping[str, Any], name: str) -> str:
     return str(value["S"])
 
 
-def _moment(item: Mapping[str, Any], name: str) -> int:
+def _epoch(item: Mapping[str, Any], name: str) -> int:
     value = item.get(name)
     text = value.get("N") if isinstance(value, Mapping) else None
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,12}", text) or int(text) > LATEST_MOMENT:

@@ -28,6 +28,7 @@ from pci_config.pages.stacks import stacks_page
 from pci_config.rdk_json import RdkJson
 from pci_config.service_control import control_files
 
+OWN_ACCOUNT = Path("build/own_account")  # packs for one account, without an organization
 BUNDLE = Path("build/lambda/pci-config-rules.zip")
 NO_EXCEPTIONS = ExceptionRegister()
 
@@ -73,7 +74,10 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         **document_pages(catalogue, folder, documents, rdk_json.evidence_bucket),
         **compared_pages(root),
     }
-    return Artefacts(checked_in, {Path(f"build/documents/{name}.yaml"): text for name, text in texts.items()}, documents)
+    built = {Path(f"build/documents/{name}.yaml"): text for name, text in texts.items()}
+    for name, scope in (("conformance_pack.yaml", "regional"), ("conformance_pack_global.yaml", "global")):
+        built[OWN_ACCOUNT / name] = build_pack(catalogue, rdk_json, scope, documents, exceptions, own_account=True)
+    return Artefacts(checked_in, built, documents)
 
 
 def drift(root: Path, artefacts: Artefacts) -> list[Path]:

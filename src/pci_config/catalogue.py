@@ -64,7 +64,11 @@ class Remediation(Fix):
 
 @dataclass(frozen=True)
 class RuleEntry:
-    """One custom rule. `parameters` maps a parameter's name to its default as text; None when it has none."""
+    """One custom rule. `parameters` maps a parameter's name to its default as text; None when it has none.
+
+    `automatic_allowed`: whether its remediation may be automatic without a written opt-in; or the document's parameters, with
+    the values that they must have for that.
+    """
 
     id: str
     folder: Path
@@ -78,6 +82,7 @@ class RuleEntry:
     seed: str
     remediation: Remediation | None
     further_remediations: tuple[Fix, ...] = ()
+    automatic_allowed: bool | Mapping[str, str] = False
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
@@ -208,6 +213,7 @@ def _entry(path: Path) -> RuleEntry:
         seed=seed,
         remediation=remediation,
         further_remediations=further,
+        automatic_allowed=_automatic_allowed(parameters, path),
     )
 
 
@@ -264,6 +270,17 @@ def _further_remediations(parameters: Mapping[str, Any], path: Path) -> tuple[Fi
         documents.append(fix.document)
         found.append(fix)
     return tuple(found)
+
+
+def _automatic_allowed(parameters: Mapping[str, Any], path: Path) -> bool | Mapping[str, str]:
+    match parameters.get("AutomaticAllowed", False):
+        case bool() as allowed:
+            return allowed
+        case {**demanded} if demanded and all(isinstance(value, str) and value for value in demanded.values()):
+            return MappingProxyType({str(name): str(value) for name, value in demanded.items()})
+        case other:
+            expected = "true, false or the document's parameters with the values that they must have"
+            raise CatalogueError(f"{path}: AutomaticAllowed: {other!r} is not valid; expected {expected}")
 
 
 def _fix(block: Any, place: str) -> Fix:

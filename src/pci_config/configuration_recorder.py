@@ -7,12 +7,12 @@ Standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pci_config.recorded_types import GLOBAL_IAM_TYPES
+from pci_config.recorded_types import GLOBAL_IAM_TYPES, Need
 
 ALL, INCLUSION, EXCLUSION = (
     "ALL_SUPPORTED_RESOURCE_TYPES",
@@ -37,6 +37,21 @@ class RecorderState:
     channels: Sequence[Mapping[str, Any]] = ()
     deliveries: Sequence[Mapping[str, Any]] = ()
     retentions: Sequence[Mapping[str, Any]] = ()
+
+
+def recorder_state(config: Any) -> RecorderState:
+    """As the client of AWS Config answers. Recorders of services record for those services only, and are left out."""
+    return RecorderState(
+        customer_managed(config.describe_configuration_recorders()["ConfigurationRecorders"]),
+        customer_managed(config.describe_configuration_recorder_status()["ConfigurationRecordersStatus"]),
+        config.describe_delivery_channels()["DeliveryChannels"],
+        config.describe_delivery_channel_status()["DeliveryChannelsStatus"],
+        config.describe_retention_configurations()["RetentionConfigurations"],
+    )
+
+
+def customer_managed(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [entry for entry in entries if not entry.get("servicePrincipal")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,13 @@ class Recording:
         return self.overrides.get(resource_type, self.frequency) == CONTINUOUS
 
 
+def recording_gaps(recording: Recording, needs: Mapping[str, Need]) -> tuple[list[str], list[str]]:
+    """The needed types that are not recorded, and those recorded daily that a rule judges on change."""
+    missing = [name for name in needs if not recording.covers(name)]
+    recorded = [name for name, need in needs.items() if need.continuous and name not in missing]
+    return missing, [name for name in recorded if not recording.continuously(name)]
+
+
 def _mode(mode: Any) -> tuple[str, Mapping[str, str]]:
     if mode is None:
         return CONTINUOUS, {}
@@ -116,13 +138,17 @@ def _texts(value: Any, name: str) -> frozenset[str]:
 # ------------------------------------------------------------------------------------------------------------- running
 
 
+def recorder_is_off(state: RecorderState) -> bool:
+    return not state.statuses or state.statuses[0].get("recording") is not True
+
+
 def stopped(state: RecorderState, now: datetime) -> Iterator[str]:
     """Why the recorder does not work: it is off, or the last event that it processed failed."""
     if not state.statuses:
         yield "the recorder was never started"
         return
     status = state.statuses[0]
-    if status.get("recording") is not True:
+    if recorder_is_off(state):
         yield f"the recorder is off{_since(status.get('lastStopTime'))}; start it"
         return
     last = status.get("lastStatus")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pci_config.log_destination import Place, Stream, Subscription, described_stream, policy_subscription
+from pci_config.log_destination import Place, Stream, Subscription, described_stream
+from pci_config.log_reading import described_or_none, found_subscriptions
 from pci_config.rule import Clients, Facts, ItemIndex, Lookup, NotAssessed, RuleInputError, Scope, optional, required
 
 FIREHOSE = "AWS::KinesisFirehose::DeliveryStream"
@@ -28,13 +27,8 @@ class DeliveryStream(Lookup[Stream | None]):
     @classmethod
     def live(cls, clients: Clients, scope: Scope, *key: str) -> Stream | None:
         region, name = key
-        try:
-            described = clients.build_client("firehose", region).describe_delivery_stream(DeliveryStreamName=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return None
-            raise
-        return described_stream(described["DeliveryStreamDescription"])
+        described = described_or_none(clients.build_client("firehose", region), name)
+        return None if described is None else described_stream(described)
 
     @classmethod
     def recorded(cls, items: ItemIndex, scope: Scope, *key: str) -> Stream | None:
@@ -58,26 +52,10 @@ class Subscriptions(Lookup[Sequence[Subscription]]):
     @classmethod
     def live(cls, clients: Clients, scope: Scope, *key: str) -> Sequence[Subscription]:
         region, name = key
-        logs = clients.build_client("logs", region)
-        found = []
         try:
-            for page in logs.get_paginator("describe_subscription_filters").paginate(logGroupName=name):
-                found += [
-                    Subscription(each["filterName"], each["destinationArn"], each.get("filterPattern") or "")
-                    for each in page["subscriptionFilters"]
-                ]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            return []  # a group that does not exist sends nothing on
-        policies = logs.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY").get("accountPolicies", [])
-        for policy in policies:
-            try:
-                subscription = policy_subscription(policy, name)
-            except (KeyError, ValueError) as error:
-                raise RuleInputError(f"account-level subscription policy: {error}") from None
-            found += [subscription] if subscription else []
-        return found
+            return found_subscriptions(clients.build_client("logs", region), name)
+        except ValueError as error:
+            raise RuleInputError(str(error)) from None
 
 
 class LookedUp:

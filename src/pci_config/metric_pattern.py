@@ -24,7 +24,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol
+from typing import Any
 
 MAX_CHARACTERS = 1024  # CloudWatch Logs API reference, FilterPattern
 MAX_DEPTH = 64
@@ -51,12 +51,14 @@ class PatternError(ValueError):
         self.position = position
 
 
-class Expression(Protocol):
-    """A parsed pattern."""
+Test = Callable[[Any], bool]  # of an event, or of a value in it
 
-    def matches(self, event: Any) -> bool:
-        """Whether the event is one that the pattern is after."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed pattern; `matches` says whether an event is one that it is after."""
+
+    matches: Test
 
 
 def matches(pattern: str, event: Mapping[str, Any]) -> bool:
@@ -72,76 +74,31 @@ def parse(pattern: str) -> Expression:
     """The expression that the text stands for. Raises PatternError."""
     if len(pattern) > MAX_CHARACTERS:
         raise PatternError(f"more than {MAX_CHARACTERS} characters", MAX_CHARACTERS)
-    return _Parser(pattern).whole()
+    return Expression(_Parser(pattern).whole())
 
 
 # -------------------------------------------------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """`$.users[0].id` as its steps."""
-
-    steps: tuple[str | int, ...]
-
-    def of(self, event: Any) -> Any:
-        """The value there, or MISSING."""
-        value = event
-        for step in self.steps:
-            if isinstance(step, str):
-                value = value.get(step, MISSING) if isinstance(value, Mapping) else MISSING
-            else:
-                value = value[step] if isinstance(value, list) and step < len(value) else MISSING
-        return value
+def _value_at(steps: tuple[str | int, ...], event: Any) -> Any:
+    """What a selector (`$.users[0].id` as its steps) leads to, or MISSING."""
+    value = event
+    for step in steps:
+        if isinstance(step, str):
+            value = value.get(step, MISSING) if isinstance(value, Mapping) else MISSING
+        else:
+            value = value[step] if isinstance(value, list) and step < len(value) else MISSING
+    return value
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    parts: tuple[Expression, ...]
-
-    def matches(self, event: Any) -> bool:
-        return all(part.matches(event) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    parts: tuple[Expression, ...]
-
-    def matches(self, event: Any) -> bool:
-        return any(part.matches(event) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Is:
-    """IS NULL, IS TRUE, IS FALSE."""
-
-    selector: Selector
-    constant: bool | None
-
-    def matches(self, event: Any) -> bool:
-        return self.selector.of(event) is self.constant
-
-
-@dataclass(frozen=True, slots=True)
-class Exists:
-    selector: Selector
-    wanted: bool
-
-    def matches(self, event: Any) -> bool:
-        return (self.selector.of(event) is not MISSING) is self.wanted
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
+def _compared(steps: tuple[str | int, ...], test: Test, equal: bool) -> Test:
     """A value node against a text, regex or number; `equal` is false for `!=`."""
 
-    selector: Selector
-    test: Callable[[str | Decimal], bool]
-    equal: bool = True
+    def matches(event: Any) -> bool:
+        value = _value_node(_value_at(steps, event))
+        return value is not None and test(value) is equal
 
-    def matches(self, event: Any) -> bool:
-        value = _value_node(self.selector.of(event))
-        return value is not None and self.test(value) is self.equal
+    return matches
 
 
 def _value_node(value: Any) -> str | Decimal | None:
@@ -154,7 +111,7 @@ def _value_node(value: Any) -> str | Decimal | None:
     return number if number.is_finite() else None
 
 
-def _text_test(text: str) -> Callable[[str | Decimal], bool]:
+def _text_test(text: str) -> Test:
     begins, ends = text.startswith("*"), text.endswith("*")
     core = text.strip("*")
 
@@ -169,7 +126,7 @@ def _text_test(text: str) -> Callable[[str | Decimal], bool]:
     return test
 
 
-def _number_test(token: _Token, operator: str) -> Callable[[str | Decimal], bool]:
+def _number_test(token: _Token, operator: str) -> Test:
     try:
         number = Decimal(token.text)
     except InvalidOperation:
@@ -217,7 +174,7 @@ class _Parser:
         self._next = 0
         self._depth = 0
 
-    def whole(self) -> Expression:
+    def whole(self) -> Test:
         expression = self._any()
         if self._here.kind != "end":
             raise PatternError(f"unexpected {self._here.text!r}", self._here.position)
@@ -234,21 +191,22 @@ class _Parser:
         self._next += 1
         return token
 
-    def _any(self) -> Expression:
-        parts = [self._all()]
-        while self._here.text == "||" and self._here.kind == "operator":
+    def _parts(self, operator: str, read: Callable[[], Test]) -> list[Test]:
+        parts = [read()]
+        while self._here.text == operator and self._here.kind == "operator":
             self._next += 1
-            parts.append(self._all())
-        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+            parts.append(read())
+        return parts
 
-    def _all(self) -> Expression:
-        parts = [self._unit()]
-        while self._here.text == "&&" and self._here.kind == "operator":
-            self._next += 1
-            parts.append(self._unit())
-        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+    def _any(self) -> Test:
+        parts = self._parts("||", self._all)
+        return lambda event: any(part(event) for part in parts)
 
-    def _unit(self) -> Expression:
+    def _all(self) -> Test:
+        parts = self._parts("&&", self._unit)
+        return lambda event: all(part(event) for part in parts)
+
+    def _unit(self) -> Test:
         if self._here.kind != "operator":
             return self._condition()
         opening = self._take("operator", "(")
@@ -260,30 +218,32 @@ class _Parser:
         self._depth -= 1
         return inner
 
-    def _condition(self) -> Expression:
-        selector = _selector(self._take("selector").text)
+    def _condition(self) -> Test:
+        steps = _steps(self._take("selector").text)
         if self._here.kind == "word":
-            return self._keyword(selector)
+            return self._keyword(steps)
         operator = self._take("operator", "=", "!=", "<", "<=", ">", ">=").text
         value = self._here
         self._next += 1
         if value.kind == "word" and _NUMBER.fullmatch(value.text):
-            return Compared(selector, _number_test(value, operator), operator != "!=")
+            return _compared(steps, _number_test(value, operator), operator != "!=")
         if value.kind not in ("word", "quoted", "regex"):
             raise PatternError(f"expected a string, number or %regex%, found {value.text!r}", value.position)
         if operator not in ("=", "!="):
             raise PatternError(f"{operator} needs a number, found {value.text!r}", value.position)
         test = _regex_test(value) if value.kind == "regex" else _text_test(value.text)
-        return Compared(selector, test, operator == "=")
+        return _compared(steps, test, operator == "=")
 
-    def _keyword(self, selector: Selector) -> Expression:
+    def _keyword(self, steps: tuple[str | int, ...]) -> Test:
+        """IS NULL, IS TRUE, IS FALSE, NOT EXISTS, EXISTS."""
         match self._take("word", "IS", "NOT", "EXISTS").text:
             case "IS":
-                return Is(selector, _CONSTANTS[self._take("word", *_CONSTANTS).text])
+                constant = _CONSTANTS[self._take("word", *_CONSTANTS).text]
+                return lambda event: _value_at(steps, event) is constant
             case "NOT":
                 self._take("word", "EXISTS")
-                return Exists(selector, wanted=False)
-        return Exists(selector, wanted=True)
+                return lambda event: _value_at(steps, event) is MISSING
+        return lambda event: _value_at(steps, event) is not MISSING
 
 
 def _tokens(pattern: str, start: int, end: int) -> list[_Token]:
@@ -301,15 +261,15 @@ def _tokens(pattern: str, start: int, end: int) -> list[_Token]:
     return [*found, _Token("end", "end of the pattern", end)]
 
 
-def _selector(text: str) -> Selector:
+def _steps(text: str) -> tuple[str | int, ...]:
     steps: list[str | int] = []
     for step in _STEP.finditer(text):
         index = step.group("index")
         steps.append(int(index) if index is not None else step.group("name") or step.group("quoted"))
-    return Selector(tuple(steps))
+    return tuple(steps)
 
 
-def _regex_test(token: _Token) -> Callable[[str | Decimal], bool]:
+def _regex_test(token: _Token) -> Test:
     if not _REGEX.fullmatch(token.text):
         raise PatternError("the regex has a character that CloudWatch Logs does not take", token.position)
     try:

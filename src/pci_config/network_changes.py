@@ -191,6 +191,14 @@ def width(trail: Mapping[str, Any]) -> tuple[bool, bool]:
     return member(trail, "IsOrganizationTrail", bool), member(trail, "IsMultiRegionTrail", bool)
 
 
+def places_left_to(
+    trails: Iterable[Mapping[str, Any]], accounts: Sequence[str], regions: Sequence[str]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The accounts and Regions whose calls these trails bring here. Raises MalformedTrailError."""
+    widths = [width(trail) for trail in trails]
+    return accounts if any(every for every, _ in widths) else (), regions if any(every for _, every in widths) else ()
+
+
 def recorded_by(trail: Mapping[str, Any], selectors: Mapping[str, Any] | None, call: Call) -> bool:
     """Whether a trail (DescribeTrails) with these selectors (GetEventSelectors; None: not known here) records the call.
 

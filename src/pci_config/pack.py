@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pci_config.automatic import check, start_of
 from pci_config.catalogue import Catalogue, CatalogueError, Fix, ManagedRule, Remediation, RuleEntry
 from pci_config.documents import yaml_text
 from pci_config.exceptions import ExceptionRegister
@@ -32,15 +33,18 @@ def build_pack(
     region_scope: str,
     documents: Mapping[str, Mapping[str, Any]],
     exceptions: ExceptionRegister = NO_EXCEPTIONS,
+    own_account: bool = False,
 ) -> str:
     """The pack's template as YAML text.
 
     `region_scope` is "regional" or "global"; `documents` are the built Automation documents by name; a rule that the exceptions
-    name is asked every day, so that the end of one shows although nothing changes. Raises CatalogueError
+    name is asked every day, so that the end of one shows although nothing changes. `own_account`: the pack is for the account
+    that deploys it, and not for an organization. Raises CatalogueError
     when a limit of AWS Config would be broken or a rule names a document or parameter that does not exist.
     """
     rules = [entry for entry in catalogue.rules.values() if entry.region_scope == region_scope]
     check_managed_parameters(catalogue, rdk_json)
+    check(catalogue, rdk_json, documents)
     managed = [entry for entry in catalogue.managed_rules.values() if entry.region_scope == region_scope]
     template: dict[str, Any] = {"Parameters": {}, "Conditions": {}, "Resources": {}}
     template["Parameters"]["LambdaAccountId"] = {
@@ -57,7 +61,7 @@ def build_pack(
         for fix in entry.further_remediations:  # no part of the pack, and checked as if they were
             fix_parameters(entry, fix, rdk_json, documents)
         if entry.remediation:
-            _add_remediation(template, entry, entry.remediation, rdk_json, documents)
+            _add_remediation(template, entry, entry.remediation, rdk_json, documents, own_account)
     text = HEADER + yaml_text(template, compact=True)
     _check_limits(template, text, region_scope)
     return text
@@ -146,6 +150,8 @@ def fix_parameters(entry: RuleEntry, fix: Fix, rdk_json: RdkJson, documents: Map
         "AutomationAssumeRole": _static(role_arn(rdk_json, fix.document)),
         **{name: _filled(value, rdk_json) for name, value in fix.parameters.items()},
     }
+    if fix == entry.remediation:
+        parameters |= {name: _static(value) for name, value in start_of(entry, rdk_json).parameters.items()}
     if "EvidenceBucket" in declared:
         parameters["EvidenceBucket"] = _static(rdk_json.evidence_bucket or NOTHING)
     for name, value in entry.parameters.items():
@@ -168,8 +174,15 @@ def _add_remediation(
     remediation: Remediation,
     rdk_json: RdkJson,
     documents: Mapping[str, Mapping[str, Any]],
+    own_account: bool,
 ) -> None:
+    start = start_of(entry, rdk_json)
     parameters = fix_parameters(entry, remediation, rdk_json, documents)
+    if "DryRun" in parameters:
+        parameters["DryRun"] = _static(start.dry_run)
+    if own_account:
+        own_role = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{remediation.document}"
+        parameters["AutomationAssumeRole"] = _static({"Fn::Sub": own_role})
     template["Resources"][_logical_id(entry.id) + "Remediation"] = {
         "Type": "AWS::Config::RemediationConfiguration",
         "DependsOn": _logical_id(entry.id),
@@ -177,9 +190,9 @@ def _add_remediation(
             "ConfigRuleName": entry.id,
             "TargetType": "SSM_DOCUMENT",
             "TargetId": remediation.document,
-            "Automatic": False,
-            "MaximumAutomaticAttempts": remediation.maximum_automatic_attempts,
-            "RetryAttemptSeconds": remediation.retry_attempt_seconds,
+            "Automatic": start.automatic,
+            "MaximumAutomaticAttempts": start.maximum_automatic_attempts,
+            "RetryAttemptSeconds": start.retry_attempt_seconds,
             "ExecutionControls": {"SsmControls": {"ConcurrentExecutionRatePercentage": 10, "ErrorPercentage": 10}},
             "Parameters": parameters,
         },
@@ -189,7 +202,13 @@ def _add_remediation(
 def role_arn(rdk_json: RdkJson, document: str) -> str:
     """The document's role, named for the deploying account: Config puts the member's id in its place in each account."""
     (deployer, *_) = rdk_json.settings.accounts_of("delegated_admin")
-    return f"arn:aws:iam::{deployer}:role/{document}"
+    return f"arn:{partition(rdk_json)}:iam::{deployer}:role/{document}"
+
+
+def partition(rdk_json: RdkJson) -> str:
+    """The part of AWS that the organization is in; no organization is in two."""
+    home = rdk_json.settings.home_region
+    return "aws-cn" if home.startswith("cn-") else "aws-us-gov" if home.startswith("us-gov-") else "aws"
 
 
 def _static(value: Any) -> dict[str, Any]:

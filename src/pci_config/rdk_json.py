@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -55,7 +55,17 @@ AccountIds = Annotated[
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 BucketPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.*?-]{3,63}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-DestinationBucket = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$")]
+TopicArn = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^arn:aws[a-z-]*:sns:([a-z0-9-]+|\$\{AWS::Region\}):([0-9]{12}|\$\{AWS::AccountId\}):[A-Za-z0-9_-]{1,128}$"
+    ),
+]
+DESTINATION = (  # of fixes: a bucket, or where its name does not say enough, an ARN
+    r"^(([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}"
+    r"|arn:(aws[a-z-]*|\$\{AWS::Partition\}):(s3|firehose|logs|iam):([A-Za-z0-9:/_.-]|\$\{AWS::(Region|AccountId)\}){8,180})$"
+)
+Destination = Annotated[str, StringConstraints(pattern=DESTINATION)]
 # the account must be spelled out: a pattern may not vouch for everybody's destinations
 DestinationArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:(logs|firehose|kinesis|lambda):[a-z0-9*-]+:[0-9]{12}:.{4,}$")
@@ -74,6 +84,7 @@ TierName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^PCI(_[A-Z0-9]+)+$")]
 OrganizationalUnit = Annotated[str, StringConstraints(pattern=r"^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$")]
 Percentage = Annotated[int, Field(ge=0, le=100)]
+DocumentValue = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ManagedRuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+(_[A-Z0-9]+)*$")]
 
 
@@ -105,10 +116,42 @@ class LogArchiveModel(_Strict):
         default=[],
         description="ARNs or patterns of destinations (of another account, or Kinesis) that are known to end in the archive.",
     )
-    destinations: dict[Literal["LoadBalancer", "Trail"], DestinationBucket] = Field(
+    destinations: dict[
+        Literal["LoadBalancer", "Trail", "FlowLog", "WebAcl", "Api", "Database", "SubscriptionRole"], Destination
+    ] = Field(
         alias="Destinations",
         default={},
-        description="Bucket that fixes point a service's logs at; ${AWS::Region} is filled in.",
+        description="Where fixes send logs: a bucket (LoadBalancer, Trail, FlowLog), the ARN of a bucket or stream (WebAcl, "
+        "Api, Database); SubscriptionRole: with which CloudWatch Logs puts into the stream. ${AWS::Region} is filled in.",
+    )
+
+
+class RuleRemediationModel(_Strict):
+    """How the fix of one rule is started. `pci_config.automatic` checks it against the rule itself."""
+
+    mode: Literal["manual", "automatic"] = Field(
+        alias="Mode", default="manual", description="automatic: AWS Config starts the document by itself, and not as a dry run."
+    )
+    maximum_automatic_attempts: Annotated[int, Field(strict=True, ge=1, le=3)] | None = Field(
+        alias="MaximumAutomaticAttempts",
+        default=None,
+        description="After so many automatic attempts on a resource within RetryAttemptSeconds AWS Config gives up.",
+    )
+    retry_attempt_seconds: Annotated[int, Field(strict=True, ge=3600, le=2_678_000)] | None = Field(
+        alias="RetryAttemptSeconds",
+        default=None,
+        description="An hour at least: attempts on a resource that something else changes back would not add up in less.",
+    )
+    parameters: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,50}$")], DocumentValue] = Field(
+        alias="Parameters", default={}, description="Parameters of the document, in place of those in the rule's folder."
+    )
+    approver: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        alias="Approver", default=None, description="Who approves a run of this rule's fix; a plan says so."
+    )
+    understood: RuleId | None = Field(
+        alias="IUnderstandThisCanCutTraffic",
+        default=None,
+        description="The rule's own name: a written opt-in to an automatic fix that can cut traffic, access or data.",
     )
 
 
@@ -116,6 +159,15 @@ class RemediationModel(_Strict):
     """`EvidenceBucket` (versioned) receives the states before and after each fix. No bucket: only dry runs are possible."""
 
     evidence_bucket: BucketName | None = Field(alias="EvidenceBucket", default=None)
+    approver: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        alias="Approver", default=None, description="Who approves runs of fixes where a rule has no approver of its own."
+    )
+    alert_topic: TopicArn | None = Field(
+        alias="AlertTopic",
+        default=None,
+        description="SNS topic that alarms on network changes tell; ${AWS::Region} and ${AWS::AccountId} are filled in.",
+    )
+    rules: dict[RuleId, RuleRemediationModel] = Field(alias="Rules", default={})
 
 
 class ProtectionModel(_Strict):
@@ -197,6 +249,7 @@ class RdkJson:
         self.rule_parameters = model.rule_parameters
         self.managed_rules = model.managed_rules
         self.evidence_bucket = model.remediation.evidence_bucket
+        self.remediation = model.remediation
 
     @classmethod
     def load(cls, path: Path) -> RdkJson:
@@ -273,14 +326,20 @@ _EXPECTED = {
     "dict_type": "an object",
     "model_type": "an object",
     "too_short": "at least one entry",
+    "int_type": "a whole number",
+    "string_too_short": "text that is not empty",
 }
 _PATTERNS = {
     "^[0-9]{12}$": "an account id of 12 digits",
     r"^[a-z]{2}(-[a-z]+)+-[0-9]$": "a Region such as eu-west-1",
     r"^[a-z0-9.*?-]{3,63}$": "a bucket name or a pattern with * and ?",
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "a bucket name",
-    r"^([a-z0-9.-]|\$\{AWS::(Region|AccountId)\}){3,128}$": "a bucket name, ${AWS::Region} and ${AWS::AccountId} allowed in it",
+    DESTINATION: "a bucket name or an ARN, ${AWS::Region}, ${AWS::AccountId} and (ARN) ${AWS::Partition} allowed in it",
     r"^(-1|tcp|udp|icmp|icmpv6|[0-9]{1,3})$": "tcp, udp, icmp, icmpv6, a protocol number or -1",
+    r"^[A-Za-z0-9]{1,50}$": "the name of a document's parameter",
+    r"^arn:aws[a-z-]*:sns:([a-z0-9-]+|\$\{AWS::Region\}):([0-9]{12}|\$\{AWS::AccountId\}):[A-Za-z0-9_-]{1,128}$": (
+        "the ARN of an SNS topic, ${AWS::Region} and ${AWS::AccountId} allowed in it"
+    ),
     r"^[a-z0-9][a-z0-9-]*$": "a tier name of lower-case letters, digits and hyphens",
     r"^PCI(_[A-Z0-9]+)+$": "a rule id such as PCI_LISTENER_TLS_ONLY",
     r"^[A-Z0-9]+(_[A-Z0-9]+)*$": "a managed rule id such as ACCESS_KEYS_ROTATED",
@@ -299,7 +358,11 @@ def _problem(path: Path, detail: ErrorDetails) -> str:
             pattern, "a CIDR, vpc, self, internet, tier:NAME or pl-…" if "internet" in pattern else pattern
         )
     elif kind == "literal_error":
-        expected = "one of " + ", ".join(re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+        expected = "one of " + ", ".join(get_args(Role)) if detail["loc"][0] == "Accounts" else detail["ctx"]["expected"]
+    elif kind == "greater_than_equal":
+        expected = f"{detail['ctx']['ge']} or more"
+    elif kind == "less_than_equal":
+        expected = f"{detail['ctx']['le']} or less"
     elif kind == "value_error":
         expected = str(detail["ctx"]["error"])
     else:

@@ -212,21 +212,23 @@ def _apply(
 ) -> dict[str, Any]:
     """Record, change, verify, report. `verified` says what is still missing; an empty text is success."""
     evidence = _keep_evidence(event, resource.resource_id, "before", before, {"calls": [_call(change) for change in changes]})
-    done, failure = _called(changes)
-    missing = _what_is_missing(verified, VERIFY_DELAYS_SECONDS[: 1 if failure else None])
-    failure = f"{failure}; it still needs: {missing}" if failure and missing else missing and f"it still needs: {missing}"
-    after = _record_after(event, resource, done, failure)
-    if not done and after["gone"]:
-        return _report("gone", f"{resource.resource_id} was deleted meanwhile: nothing to do", changes, before, {}, evidence)
-    faults = "; ".join(text for text in (failure, after["fault"]) if text)
+    done, stopped = _called(changes)
+    missing = _what_is_missing(verified, VERIFY_DELAYS_SECONDS[: 1 if stopped else None])
+    failure = "; ".join(text for text in (stopped, f"it still needs: {missing}") if text) if missing else ""
+    after = _record_after(event, resource, done, failure or stopped)
+    faults = "" if not done and after["gone"] else "; ".join(text for text in (failure, after["fault"]) if text)
     if faults:
         told = f"{faults}; state before is recorded in {evidence}: {json.dumps(before, default=str)[:MAX_EVENT_CHARACTERS]}"
         _announce(event, "failed", told, evidence)
         raise RuntimeError(f"{resource.resource_id}: {told}")
     if not done:
-        return _report("compliant", f"{resource.resource_id} was mended meanwhile: nothing done", changes, before, {}, evidence)
-    message = "; ".join(done) + _announce(event, "changed", "; ".join(done), evidence)
-    return _report("changed", message, changes, before, after["state"], evidence)
+        outcome, now = ("gone", "is gone") if after["gone"] else ("compliant", "is right")
+        told = f"{resource.resource_id} {now} meanwhile, by another run or by this call, its answer lost: {stopped}"
+        told += _announce(event, outcome, told, evidence)
+        return _report(outcome, told, changes, before, after["state"], evidence)
+    told = "; ".join((*done, f"nothing is missing, although {stopped}") if stopped else done)
+    told += _announce(event, "changed", told, evidence)
+    return _report("changed", told, changes, before, after["state"], evidence)
 
 
 def _called(changes: Sequence[Change]) -> tuple[list[str], str]:
@@ -250,7 +252,7 @@ def _what_is_missing(verified: Callable[[], str], delays: Sequence[int]) -> str:
         time.sleep(delay)
         try:
             missing = verified()
-        except (Refused, *AWS_ERRORS) as error:
+        except Exception as error:  # whatever it is: what was changed must be told
             missing = f"to be read ({error})"
         if not missing:
             return ""
@@ -263,7 +265,7 @@ def _record_after(event: Mapping[str, Any], resource: Resource, done: Sequence[s
         state = resource.read()
         record = {} if state is None else resource.record(state)
         _keep_evidence(event, resource.resource_id, "after", record, {"done": list(done), "failure": failure})
-    except (Refused, *AWS_ERRORS) as error:
+    except Exception as error:
         return {"state": {}, "gone": False, "fault": f"the state after it could not be recorded ({error})"}
     return {"state": record, "gone": state is None, "fault": ""}
 

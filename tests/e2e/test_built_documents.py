@@ -21,12 +21,11 @@ from iam_calls import TABLE, Call, requests_of, simulated, substituted
 from moto import mock_aws
 from moto.moto_api._internal import moto_api_backend
 
-from fix_testing import ACCOUNT, EVIDENCE, REGION, prepare_account
+from fix_testing import ACCOUNT, EVIDENCE, REGION, prepare_account, sample_settings
 from pci_config import build
 from pci_config.catalogue import Catalogue, documents_folder, project_root
 from pci_config.document_policies import document_policies
 from pci_config.documents import document_names, restore_names
-from pci_config.rdk_json import RdkJson
 from pci_config.sandbox import services
 from pci_config.sandbox.automation import Execution, Executor, RecordedCall
 from pci_config.sandbox.automation_document import Document
@@ -36,10 +35,17 @@ ROOT = project_root()
 FOLDER = documents_folder(ROOT)
 OTHER = "210987654321"
 POLICIES = document_policies(FOLDER)
-DOCUMENTS = build.generate(ROOT, Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")).documents
+DOCUMENTS = build.generate(ROOT, Catalogue.load(ROOT), sample_settings()).documents
 
 
 def violations_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = module_of_tests(name).VIOLATIONS
+    return found
+
+
+@functools.cache
+def module_of_tests(name: str) -> ModuleType:
+    """The document's own tests."""
     (path,) = (FOLDER / name).glob("*_test.py")
     module_name = f"violations_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -47,8 +53,7 @@ def violations_of(name: str) -> dict[str, Any]:
     assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: dict[str, Any] = module.VIOLATIONS
-    return found
+    return module
 
 
 FIXES = document_names(FOLDER)
@@ -92,7 +97,7 @@ def outcome(execution: Execution) -> str:
 
 def changing(calls: list[RecordedCall]) -> list[RecordedCall]:
     """The calls that change something but the evidence and the event."""
-    reading = ("Get", "Describe", "List", "Head", "BatchGet")
+    reading = ("Get", "Describe", "List", "Head", "BatchGet", "Query")
     return [c for c in calls if not c.operation.startswith(reading) and c.operation not in ("PutObject", "PutEvents")]
 
 

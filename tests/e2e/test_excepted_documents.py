@@ -13,14 +13,14 @@ import test_built_documents
 import yaml
 from test_built_documents import ACCOUNT, FOLDER, OTHER, REGION, ROOT, aws, changing, execute, violations_of
 
+from fix_testing import sample_settings
 from pci_config import build
 from pci_config.catalogue import Catalogue, CatalogueError
 from pci_config.documents import build_document, document_names
 from pci_config.exceptions import ExceptionEntry, ExceptionRegister
-from pci_config.rdk_json import RdkJson
 
 __all__ = ["aws"]  # the fixture that starts moto
-CATALOGUE, RDK_JSON = Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")
+CATALOGUE, RDK_JSON = Catalogue.load(ROOT), sample_settings()
 TODAY = datetime.now(UTC).date()
 FIXED = {fix.document: (entry.id, fix.resource_parameter) for entry in CATALOGUE.rules.values() for fix in entry.fixes}
 

@@ -272,9 +272,28 @@ def test_remediation_runs_the_document_with_texts_and_tells_the_state(server: Mo
         ssm.start_automation_execution(DocumentName="Nothing")
 
 
+def test_a_client_token_starts_one_execution(server: MotoServer) -> None:
+    ssm = server.clients(ACCOUNT, REGION).build_client("ssm")
+    ssm.create_document(Name="MakeQueue", DocumentType="Automation", DocumentFormat="YAML", Content=DOCUMENT)
+    request = {"DocumentName": "MakeQueue", "Parameters": {"Id": ["once"], "N": ["1"]}}
+    token = "0f9e8d7c-0000-4000-8000-00000000abcd"
+    first = ssm.start_automation_execution(**request, ClientToken=token)["AutomationExecutionId"]
+    assert ssm.start_automation_execution(**request, ClientToken=token.upper())["AutomationExecutionId"] == first
+    (known,) = ssm.describe_automation_executions()["AutomationExecutionMetadataList"]
+    assert known["AutomationExecutionId"] == first
+    found = ssm.get_automation_execution(AutomationExecutionId=first)["AutomationExecution"]
+    assert found["Parameters"] == request["Parameters"]
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        ssm.start_automation_execution(DocumentName="MakeQueue", Parameters={"Id": ["x"], "N": ["1"]}, ClientToken=token)
+    assert ssm.start_automation_execution(**request)["AutomationExecutionId"] != first
+
+
 def test_approvals_over_the_api(server: MotoServer) -> None:
     ssm = server.clients(ACCOUNT, REGION).build_client("ssm")
-    content = DOCUMENT.replace("mainSteps:", "mainSteps:\n- {name: Ask, action: 'aws:approve', inputs: {Approvers: [boss]}}")
+    content = DOCUMENT.replace(
+        "mainSteps:",
+        "mainSteps:\n- {name: Ask, action: 'aws:approve', inputs: {Approvers: ['arn:aws:iam::600000000006:role/OrganizationAccountAccessRole']}}",
+    )
     ssm.create_document(Name="AskFirst", DocumentType="Automation", DocumentFormat="YAML", Content=content)
     started = ssm.start_automation_execution(DocumentName="AskFirst", Parameters={"Id": ["asked"], "N": ["1"]})
     key = started["AutomationExecutionId"]

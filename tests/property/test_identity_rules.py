@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pci_config.access_records import AccessRecord, MalformedRecordError
 from pci_config.catalogue import Catalogue, project_root
-from pci_config.iam_identities import AccountUsers, Grant, User
+from pci_config.iam_identities import AccountUsers
+from pci_config.iam_users import Grant, User
 from pci_config.rule import COMPLIANT, Facts, RuleInputError, Scope, StatedFacts
 from pci_config.settings import Settings
 

@@ -207,6 +207,19 @@ def test_odd_fixes_are_named(tmp_path: Path, first: object, further: object, mes
     assert str(raised.value).startswith(str(tmp_path / "rules" / "PCI_X" / "parameters.json"))
 
 
+@pytest.mark.parametrize("allowed", [True, False, {"AdminPortsOnly": "true"}])
+def test_what_may_be_automatic_stands_in_the_folder(tmp_path: Path, allowed: object) -> None:
+    catalogue = loaded(tmp_path, lambda document: document["Parameters"].update(AutomaticAllowed=allowed))
+    assert catalogue.rules["PCI_X"].automatic_allowed == allowed
+    assert loaded(tmp_path, lambda document: None).rules["PCI_X"].automatic_allowed is False
+
+
+@pytest.mark.parametrize("allowed", ["True", 1, {}, {"A": ""}, {"A": True}, None])
+def test_odd_permissions_to_be_automatic_are_named(tmp_path: Path, allowed: object) -> None:
+    with pytest.raises(CatalogueError, match=re.escape(f"parameters.json: AutomaticAllowed: {allowed!r} is not valid")):
+        loaded(tmp_path, lambda document: document["Parameters"].update(AutomaticAllowed=allowed))
+
+
 def test_no_rules_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     with pytest.raises(CatalogueError, match="no rule folder"):

@@ -500,10 +500,10 @@ def test_what_is_desired_follows_from_the_settings(rdk_json: RdkJson) -> None:
     [
         ("OrganizationalUnits", ["root"], "the root (r-…) or an organizational unit (ou-…)"),
         ("ExcludedAccounts", ["12"], "an account id of 12 digits"),
-        ("FailureTolerancePercentage", 101, "less than or equal to 100"),
-        ("MaxConcurrentPercentage", 0, "greater than or equal to 1"),
+        ("FailureTolerancePercentage", 101, "100 or less"),
+        ("MaxConcurrentPercentage", 0, "1 or more"),
         ("AlarmEmail", "oncall", "an e-mail address"),
-        ("Recorder", "none", "expected one of existing, create"),
+        ("Recorder", "none", "'existing' or 'create'"),
         ("Nonsense", 1, "no such field"),
     ],
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pci_config.iam_identities import AccountUsers, Grant, User
+from pci_config.iam_identities import AccountUsers
+from pci_config.iam_users import Grant, User
 from pci_config.rule import Scope
 from pci_config.settings import Settings
 

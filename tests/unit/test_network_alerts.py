@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pci_config.network_alert_topics import topic_fault
 from pci_config.network_alerts import (
     ALARMS,
     RULES,
@@ -16,7 +17,6 @@ from pci_config.network_alerts import (
     counted_as,
     filter_fault,
     gaps,
-    topic_fault,
 )
 from pci_config.network_changes import Call, calls
 

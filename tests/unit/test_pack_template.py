@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pci_config.pack_limits import MAX_S3_TEMPLATE_BYTES
 from pci_config.sandbox.pack_template import PackRefusedError, PackResource, evaluate
 
 PSEUDO = {"AWS::AccountId": "123456789012", "AWS::Region": "eu-west-1", "AWS::Partition": "aws"}
@@ -100,12 +101,13 @@ def test_text_that_is_not_yaml() -> None:
 
 @pytest.mark.parametrize("name", ["conformance_pack.yaml", "conformance_pack_global.yaml"])
 def test_the_shipped_packs_evaluate(root: Path, name: str) -> None:
-    resources = evaluate((root / name).read_text("utf-8"), {}, PSEUDO)
+    text = (root / name).read_text("utf-8")
+    resources = evaluate(text, {}, PSEUDO, MAX_S3_TEMPLATE_BYTES)
     functions = {
         r.properties["Source"]["SourceIdentifier"]
         for r in resources
         if r.type.endswith("ConfigRule") and r.properties["Source"]["Owner"] != "AWS"
     }
     assert functions == {"arn:aws:lambda:eu-west-1:123456789012:function:pci-config-rules"}
-    elsewhere = evaluate((root / name).read_text("utf-8"), {"LambdaAccountId": "210987654321"}, PSEUDO)
+    elsewhere = evaluate(text, {"LambdaAccountId": "210987654321"}, PSEUDO, MAX_S3_TEMPLATE_BYTES)
     assert "arn:aws:lambda:eu-west-1:210987654321:function:pci-config-rules" in str(elsewhere)

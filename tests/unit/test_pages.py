@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,7 +176,7 @@ def test_triggers_in_words(changes: dict[str, Any], text: str) -> None:
 
 
 def test_a_rule_without_parameters_lookups_and_fix_says_so() -> None:
-    text = rule_page(facts_of(parameters=(), lookups=(), remediation=None), CATALOGUE.book, {})
+    text = rule_page(facts_of(parameters=(), lookups=(), remediation=None, further_remediations=()), CATALOGUE.book, {})
     assert "## Parameters\n\nNone.\n" in text
     assert "No IAM action but `config:PutEvaluations`." in text
     assert "## Fix\n\nNone: what is right here is a decision of people." in text
@@ -186,8 +187,16 @@ def test_every_fix_is_shown_and_only_one_is_the_packs() -> None:
     facts = facts_of(remediation=Remediation("FixA", given, 3, 86400), further_remediations=(Fix("FixB", given),))
     text = rule_page(facts, CATALOGUE.book, {"FixA": "../../a.yaml", "FixB": "../../b.yaml"})
     assert "| fix | FixA, FixB |" in text
-    assert "[FixA](../../a.yaml), started by hand unless the pack says otherwise.\n\n| parameter | value |" in text
+    by_hand = "[FixA](../../a.yaml), started by hand unless rdk.json says otherwise. "
+    assert f"{by_hand}To make it automatic takes a written opt-in.\n\n| parameter | value |" in text
     assert "|\n\nAutomation document [FixB](../../b.yaml), started by hand: AWS Config knows one fix for each rule" in text
+    for allowed, told in (
+        (True, "It may be automatic."),
+        ({"A": "true", "B": "x"}, "It may be automatic with A true, B x only."),
+    ):
+        automatic = dataclasses.replace(facts, automatic_allowed=allowed)
+        assert f"{by_hand}{told}\n" in rule_page(automatic, CATALOGUE.book, {"FixA": "../../a.yaml"})
+        assert automatic.document()["automatic_allowed"] == allowed
     assert text.endswith("- document: [a.yaml](../../a.yaml)\n- document: [b.yaml](../../b.yaml)\n")
     assert "| FixA, FixB |" in index_page(CATALOGUE, [facts], {}, str)
     document = facts.document()

@@ -73,11 +73,44 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return apply
 
 
+def remediation(**fields: Any) -> Callable[[dict[str, Any]], None]:
+    return change("Remediation.Rules", {"PCI_X": fields})
+
+
+def test_remediation_of_a_rule(tmp_path: Path, document: dict[str, Any]) -> None:
+    asked = {
+        "Mode": "automatic", "MaximumAutomaticAttempts": 3, "RetryAttemptSeconds": 3600, "Parameters": {"AdminPortsOnly": "true"},
+        "Approver": "network team", "IUnderstandThisCanCutTraffic": "PCI_X",
+    }  # fmt: skip
+    document["Remediation"] |= {"Approver": "security team", "Rules": {"PCI_X": asked, "PCI_Y": {}}}
+    path = tmp_path / "rdk.json"
+    path.write_text(json.dumps(document), "utf-8")
+    found = RdkJson.load(path).remediation
+    assert (found.approver, found.rules["PCI_X"].approver, found.rules["PCI_Y"].approver) == (
+        "security team",
+        "network team",
+        None,
+    )
+    assert (found.rules["PCI_X"].mode, found.rules["PCI_Y"].mode) == ("automatic", "manual")
+    jsonschema.validate(document, json_schema())
+    asked["Mode"] = "sometimes"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, json_schema())
+
+
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
         (change("Accounts.production", "12"), "Accounts.production.0: '12' is not valid; expected an account id of 12 digits"),
         (change("Accounts.prod", "123456789012"), "Accounts.prod: 'prod' is not valid; expected one of management,"),
+        (
+            change("LogArchive.Destinations.Api", "arn:aws:sqs:eu-west-1:1:q"),
+            "LogArchive.Destinations.Api: 'arn:aws:sqs:eu-west-1:1:q' is not valid; expected a bucket name or an ARN,",
+        ),
+        (
+            change("LogArchive.Destinations.WebAcl", "arn:aws:s3:::${AWS::StackName}"),
+            "LogArchive.Destinations.WebAcl: 'arn:aws:s3:::${AWS::StackName}' is not valid; expected a bucket name or an ARN,",
+        ),
         (change("Accounts.production", []), "Accounts.production: is not valid; expected at least one entry"),
         (change("HomeRegion", "mars"), "HomeRegion: 'mars' is not valid; expected a Region such as eu-west-1"),
         (
@@ -103,6 +136,23 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (change("RuleParameters.pci_x", {}), "RuleParameters.pci_x: 'pci_x' is not valid; expected a rule id"),
         (change("RuleParameters.PCI_X", {"A": 1}), "RuleParameters.PCI_X.A: 1 is not valid; expected text"),
         (change("Remediation.EvidenceBucket", "X"), "Remediation.EvidenceBucket: 'X' is not valid; expected a bucket name"),
+        (remediation(Mode="always"), "Remediation.Rules.PCI_X.Mode: 'always' is not valid; expected 'manual' or 'automatic'"),
+        (remediation(MaximumAutomaticAttempts=4), "MaximumAutomaticAttempts: 4 is not valid; expected 3 or less"),
+        (remediation(MaximumAutomaticAttempts=0), "MaximumAutomaticAttempts: 0 is not valid; expected 1 or more"),
+        (remediation(MaximumAutomaticAttempts="3"), "MaximumAutomaticAttempts: '3' is not valid; expected a whole number"),
+        (remediation(RetryAttemptSeconds=3599), "RetryAttemptSeconds: 3599 is not valid; expected 3600 or more"),
+        (remediation(RetryAttemptSeconds=2678001), "RetryAttemptSeconds: 2678001 is not valid; expected 2678000 or less"),
+        (
+            remediation(IUnderstandThisCanCutTraffic="yes"),
+            "IUnderstandThisCanCutTraffic: 'yes' is not valid; expected a rule id",
+        ),
+        (remediation(Approver=""), "Approver: '' is not valid; expected text that is not empty"),
+        (
+            remediation(Parameters={"A-B": "x"}),
+            "Parameters.A-B: 'A-B' is not valid; expected the name of a document's parameter",
+        ),
+        (remediation(Parameters={"A": ""}), "Parameters.A: '' is not valid; expected text that is not empty"),
+        (remediation(Automatic=True), "Remediation.Rules.PCI_X.Automatic: no such field"),
         (lambda d: d.pop("LogArchive"), "LogArchive: required, but not there"),
         (lambda d: d.update(Extra=1), "Extra: no such field"),
     ],

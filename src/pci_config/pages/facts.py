@@ -64,6 +64,7 @@ class RuleFacts:
     lookups: tuple[LookupFacts, ...]
     remediation: Remediation | None
     further_remediations: tuple[Fix, ...] = ()
+    automatic_allowed: bool | Mapping[str, str] = False
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
@@ -95,6 +96,9 @@ class RuleFacts:
             "actions": list(self.actions),
             "remediation": _fix(self.remediation) if self.remediation else None,
             "further_remediations": [_fix(fix) for fix in self.further_remediations],
+            "automatic_allowed": (
+                dict(self.automatic_allowed) if isinstance(self.automatic_allowed, Mapping) else self.automatic_allowed
+            ),
             "decision": self.decision,
         }
 
@@ -120,6 +124,7 @@ def rule_facts(entry: RuleEntry, given: Mapping[str, str]) -> RuleFacts:
         lookups=tuple(_lookup(lookup) for lookup in rule.lookups),
         remediation=entry.remediation,
         further_remediations=entry.further_remediations,
+        automatic_allowed=entry.automatic_allowed,
     )
 
 

@@ -142,11 +142,18 @@ def _fix(facts: RuleFacts, links: Mapping[str, str]) -> Iterator[str]:
         if position:
             yield ""
         if fix == facts.remediation:
-            yield f"Automation document {document}, started by hand unless the pack says otherwise."
+            yield f"Automation document {document}, started by hand unless rdk.json says otherwise. {_automatic(facts)}"
         else:
             yield f"Automation document {document}, started by hand: AWS Config knows one fix for each rule at most."
         yield ""
         yield from table(["parameter", "value"], ((f"`{name}`", _value(value)) for name, value in fix.parameters.items()))
+
+
+def _automatic(facts: RuleFacts) -> str:
+    if isinstance(facts.automatic_allowed, Mapping):
+        demanded = ", ".join(f"{name} {value}" for name, value in facts.automatic_allowed.items())
+        return f"It may be automatic with {demanded} only."
+    return "It may be automatic." if facts.automatic_allowed else "To make it automatic takes a written opt-in."
 
 
 def _files(facts: RuleFacts, links: Mapping[str, str]) -> Iterator[str]:

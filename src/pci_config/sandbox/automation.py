@@ -1,31 +1,26 @@
-"""Runs Automation documents against moto as Systems Manager would: flow, attempts, roles, outputs, approvals.
+"""Runs Automation documents against moto as Systems Manager would: flow, attempts, time limits, roles, outputs, approvals.
 
-Semantics: AWS Systems Manager user guide, "Automation action reference", "Using conditional statements in runbooks" and
-"Handling timeouts"; API reference of StartAutomationExecution and SendAutomationSignal.
+Semantics: AWS Systems Manager user guide, "Properties shared by all actions", "aws:approve", "Handling timeouts in runbooks",
+"Using conditional statements in runbooks"; API reference of StartAutomationExecution and SendAutomationSignal.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import re
-import sys
-import threading
-import time
-import types
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pci_config.sandbox.automation_document import Document
+from pci_config.sandbox.automation_actions import Actions
+from pci_config.sandbox.automation_clock import Clock
+from pci_config.sandbox.automation_document import MAX_APPROVERS, MAX_SCRIPT_SECONDS, Document
 from pci_config.sandbox.automation_values import (
+    ParameterRefusedError,
     StepFailedError,
     checked_output,
     selected,
@@ -33,11 +28,10 @@ from pci_config.sandbox.automation_values import (
     substituted,
 )
 
-MAX_SCRIPT_OUTPUT_CHARACTERS = 100_000
-DEFAULT_TIMEOUT_SECONDS = 3600
-POLL_SECONDS = 5
+DEFAULT_TIMEOUT_SECONDS = {"aws:approve": 7 * 24 * 3600, "aws:executeScript": MAX_SCRIPT_SECONDS, "aws:sleep": 7 * 24 * 3600}
+OTHER_TIMEOUT_SECONDS = 3600
 SessionFor = Callable[[str, str, str | None], boto3.Session]
-_scripts = threading.Lock()
+Trust = Callable[[str, str, str, str], None]  # role ARN, account, Region, execution id
 
 
 @dataclass(frozen=True)
@@ -54,6 +48,8 @@ class RecordedCall:
 
 @dataclass
 class StepRun:
+    """One step as StepExecution has it. `decisions` are those of an `aws:approve` step, by approver: Approve or Reject."""
+
     name: str
     action: str
     status: str = "Pending"
@@ -61,11 +57,16 @@ class StepRun:
     outputs: dict[str, Any] = field(default_factory=dict)
     failure: str = ""
     attempts: int = 0
+    decisions: dict[str, str] = field(default_factory=dict)
+    deadline: float = 0.0
+    started: datetime | None = None
+    ended: datetime | None = None
+    step_execution_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass
 class Execution:
-    """A run of a document. `status` is Success, Failed, TimedOut, Waiting or Cancelled."""
+    """A run of a document. `status` is Success, Failed, TimedOut, Waiting or Cancelled; `steps` are those that began."""
 
     execution_id: str
     document_name: str
@@ -80,26 +81,24 @@ class Execution:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended: datetime | None = None
     log: str = ""
+    run: Any = field(default=None, repr=False, compare=False)
 
 
-class Clock:
-    """Time that passes only when somebody waits for it."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+class SignalRefusedError(Exception):
+    """SendAutomationSignal would answer InvalidAutomationSignalException."""
 
 
 class Executor:
-    """Runs documents in one account and Region. `session_for(account, region, role ARN or None)` gives a new session."""
+    """Runs documents in one account and Region. `session_for(account, region, role ARN or None)` gives a new session.
 
-    def __init__(self, session_for: SessionFor, account_id: str, region: str, clock: Clock | None = None) -> None:
-        self._session_for = session_for
-        self._account_id = account_id
-        self._region = region
-        self._clock = clock or Clock()
+    `trust` raises ParameterRefusedError when the role cannot be assumed; without it every role can.
+    """
+
+    def __init__(
+        self, session_for: SessionFor, account_id: str, region: str, clock: Clock | None = None, trust: Trust | None = None
+    ) -> None:
+        self.session_for, self.account_id, self.region = session_for, account_id, region
+        self.clock, self.trust = clock or Clock(), trust
 
     def start(
         self,
@@ -107,20 +106,54 @@ class Executor:
         parameters: Mapping[str, Sequence[str]],
         *,
         name: str = "document",
-        decisions: Sequence[str] = (),
         execution_id: str | None = None,
+        queued: bool = False,
     ) -> Execution:
-        """Run to the end, or to an `aws:approve` step that `decisions` (Approve, Reject) do not answer.
+        """Run to the end, or to an `aws:approve` step; a queued one is Pending until `run.go()`.
 
-        Raises ParameterRefusedError before anything runs. A waiting execution is run again from the start of its steps by
-        calling `start` with more decisions and the same id; scripts must be idempotent anyway.
+        Raises ParameterRefusedError before anything runs.
         """
         values = started_parameters(document.parameters, parameters)
-        execution = Execution(execution_id or str(uuid.uuid4()), name, self._account_id, self._region, values)
-        run = _Run(self._session_for, self._clock, document, execution, list(decisions))
-        run.all()
-        execution.ended = None if execution.status == "Waiting" else datetime.now(UTC)
+        execution = Execution(
+            execution_id or str(uuid.uuid4()), name, self.account_id, self.region, values, started=self.clock.moment()
+        )
+        execution.run = _Run(self, document, execution)
+        execution.run.require_trust()
+        if queued:
+            execution.status = "Pending"
+        else:
+            execution.run.go()
         return execution
+
+    def signal(self, execution: Execution, caller: Collection[str], decision: str) -> None:
+        """A decision (Approve or Reject) of the caller, by every name it has: user name, user, role or assumed-role ARN.
+
+        The execution goes on at the step that waits, once enough approvers approved; one rejection fails the step. Each
+        approver counts once. Raises SignalRefusedError when nobody is asked, or somebody else.
+        """
+        self.expire(execution)
+        if execution.status != "Waiting" or decision not in ("Approve", "Reject"):
+            raise SignalRefusedError("the execution does not wait for that signal")
+        step = execution.steps[-1]
+        approver = next((name for name in step.inputs["Approvers"] if name in caller), None)
+        if approver is None:
+            raise SignalRefusedError(f"{' or '.join(sorted(caller))} is no approver of step {step.name}")
+        step.decisions[approver] = decision
+        execution.run.go()
+
+    def expire(self, execution: Execution) -> None:
+        """Let a waiting step time out when its time is over; whoever looks at an execution asks for it first."""
+        if execution.status == "Waiting" and self.clock.now > execution.steps[-1].deadline:
+            execution.run.go()
+
+    def cancel(self, execution: Execution) -> None:
+        """Raises SignalRefusedError when it has ended."""
+        self.expire(execution)
+        if execution.status not in ("Waiting", "Pending"):
+            raise SignalRefusedError("the execution has ended")
+        for step in execution.steps[-1:]:
+            step.status, step.ended = "Cancelled", self.clock.moment()
+        execution.status, execution.ended = "Cancelled", self.clock.moment()
 
 
 class _WaitingError(Exception):
@@ -128,14 +161,14 @@ class _WaitingError(Exception):
 
 
 class _Run:
-    def __init__(
-        self, session_for: SessionFor, clock: Clock, document: Document, execution: Execution, decisions: list[str]
-    ) -> None:
-        self._clock = clock
-        self._document = document
-        self._execution = execution
-        self._decisions = decisions
-        moment = datetime.fromtimestamp(clock.now, UTC)
+    """Where an execution stands. `go` runs on from there."""
+
+    def __init__(self, executor: Executor, document: Document, execution: Execution) -> None:
+        self._executor, self._clock = executor, executor.clock
+        self._document, self._execution = document, execution
+        self._next: str | None = next(iter(document.steps))
+        self._failed = ""  # the status that the first critical failure gives to the execution
+        moment = datetime.fromtimestamp(self._clock.now, UTC)
         self._names: dict[str, Any] = {
             **execution.parameters,
             "automation:EXECUTION_ID": execution.execution_id,
@@ -146,8 +179,10 @@ class _Run:
             "global:AWS_PARTITION": "aws",
         }
         self._role = str(substituted(document.assume_role, self._names) or "")
-        self._session = session_for(execution.account_id, execution.region, self._role or None)
-        self._session.events.register("provide-client-params", self._record, unique_id="sandbox-recorder")
+        self._actions = Actions(self._clock, self._names, self._log)
+
+    def _log(self, text: str) -> None:
+        self._execution.log += text
 
     def _record(self, params: Any, model: Any, **_: Any) -> None:
         service = model.service_model.service_name
@@ -158,238 +193,119 @@ class _Run:
             )
         )  # fmt: skip
 
-    def all(self) -> None:
-        order = list(self._document.steps)
-        current: str | None = order[0]
-        failed = False
+    def go(self) -> None:
+        """Run to the end, or to a step that waits. The role is assumed anew: an approval may take days."""
+        where = self._execution.account_id, self._execution.region
         try:
-            while current is not None:
-                step = self._document.steps[current]
-                run = StepRun(current, step["action"])
-                self._execution.steps.append(run)
-                target = self._attempt(step, run)
-                if run.status != "Success":
-                    on_failure = str(step.get("onFailure", "Abort"))
-                    critical = step.get("isCritical", on_failure != "Continue")
-                    failed = failed or bool(critical)
-                    self._execution.failure = self._execution.failure or f"step {current}: {run.failure}"
-                    if on_failure == "Abort" or step.get("isEnd"):
-                        break
-                    current = on_failure.removeprefix("step:") if on_failure.startswith("step:") else self._after(step, order)
-                    continue
-                current = None if step.get("isEnd") and target is None else target or self._after(step, order)
+            self.require_trust()
+        except ParameterRefusedError as refusal:
+            self._end("Failed", str(refusal))
+            return
+        session = self._actions.session = self._executor.session_for(*where, self._role or None)
+        session.events.register("provide-client-params", self._record, unique_id="sandbox-recorder")
+        try:
+            while self._next is not None:
+                self._next = self._one(self._document.steps[self._next])
         except _WaitingError:
             self._execution.status = "Waiting"
             return
         finally:
-            self._session.events.unregister("provide-client-params", unique_id="sandbox-recorder")
-        timed_out = any(run.status == "TimedOut" for run in self._execution.steps)
-        self._execution.status = "Success" if not failed else "TimedOut" if timed_out else "Failed"
+            session.events.unregister("provide-client-params", unique_id="sandbox-recorder")
+        self._execution.status = self._failed or "Success"
+        self._execution.ended = self._clock.moment()
         for name in self._document.outputs:
             if name in self._names:
                 value = self._names[name]
                 self._execution.outputs[name] = [value if isinstance(value, str) else json.dumps(value, default=str)]
 
-    def _after(self, step: Mapping[str, Any], order: Sequence[str]) -> str | None:
+    def require_trust(self) -> None:
+        """Raises ParameterRefusedError when the role cannot be assumed now."""
+        if self._role and self._executor.trust:
+            where = self._execution.account_id, self._execution.region
+            self._executor.trust(self._role, *where, self._execution.execution_id)
+
+    def _end(self, status: str, failure: str) -> None:
+        self._execution.status, self._execution.failure = status, failure
+        self._execution.ended = self._clock.moment()
+        for step in self._execution.steps[-1:]:
+            step.status, step.failure, step.ended = status, failure, self._execution.ended
+
+    def _one(self, step: Mapping[str, Any]) -> str | None:
+        """Run one step, with all its attempts. Returns the next one, or None at the end."""
+        steps = self._execution.steps
+        if not steps or steps[-1].status != "Waiting":
+            steps.append(StepRun(step["name"], step["action"], started=self._clock.moment()))
+        run = steps[-1]
+        chosen = self._attempts(step, run)
+        run.ended = self._clock.moment()
+        if run.status == "Success":
+            return chosen or self._after(step)
+        on_failure = str(step.get("onFailure", "Abort"))
+        if step.get("isCritical", on_failure != "Continue"):
+            self._failed = self._failed or run.status
+        self._execution.failure = self._execution.failure or f"step {run.name}: {run.failure}"
+        if on_failure == "Abort" or step.get("isEnd"):
+            return None
+        return on_failure.removeprefix("step:") if on_failure.startswith("step:") else self._after(step)
+
+    def _after(self, step: Mapping[str, Any]) -> str | None:
         if step.get("isEnd"):
             return None
         if "nextStep" in step:
             return str(step["nextStep"])
+        order = list(self._document.steps)
         position = order.index(step["name"]) + 1
         return order[position] if position < len(order) else None
 
-    def _attempt(self, step: Mapping[str, Any], run: StepRun) -> str | None:
-        """Run a step up to maxAttempts times. Returns the step that a branch chose, if any."""
-        limit = self._clock.now + float(step.get("timeoutSeconds", DEFAULT_TIMEOUT_SECONDS))
-        for _ in range(int(step.get("maxAttempts", 1))):
-            run.attempts += 1
+    def _attempts(self, step: Mapping[str, Any], run: StepRun) -> str | None:
+        """Up to maxAttempts, each with the step's time; it has failed or timed out only when the last one has.
+
+        Returns the step that a branch chose, if any.
+        """
+        seconds = step.get("timeoutSeconds", DEFAULT_TIMEOUT_SECONDS.get(run.action, OTHER_TIMEOUT_SECONDS))
+        while run.status == "Waiting" or run.attempts < int(step.get("maxAttempts", 1)):
+            if run.status != "Waiting":
+                run.attempts += 1
+                run.deadline = self._clock.now + float(seconds)
+                run.decisions.clear()
             try:
-                run.inputs = self._inputs(step)
-                response, target = self._act(step, run.inputs, limit)
-                for output in step.get("outputs") or []:
-                    value = checked_output(output["Name"], output["Type"], selected(response, output["Selector"]))
-                    run.outputs[output["Name"]] = value
-                    self._names[f"{step['name']}.{output['Name']}"] = value
-                run.status, run.failure = "Success", ""
-                return target
+                return self._attempt(step, run)
             except _WaitingError:
                 run.status = "Waiting"
                 raise
             except TimeoutError as error:
                 run.status, run.failure = "TimedOut", str(error)
-                return None
             except (StepFailedError, ClientError, BotoCoreError) as error:
                 run.status, run.failure = "Failed", f"{type(error).__name__}: {error}"
         return None
 
-    def _inputs(self, step: Mapping[str, Any]) -> Any:
-        inputs = dict(step.get("inputs") or {})
-        script = inputs.pop("Script", None)
-        replaced = substituted(inputs, self._names) if step["action"] != "aws:branch" else inputs
-        return {**replaced, "Script": script} if script is not None else replaced
+    def _attempt(self, step: Mapping[str, Any], run: StepRun) -> str | None:
+        run.inputs = self._actions.inputs(step)
+        if run.action == "aws:approve":
+            response, chosen = self._approval(run), None
+            self._names[f"{run.name}.ApprovalStatus"] = "Approved"
+            self._names[f"{run.name}.ApproverDecisions"] = response["ApproverDecisions"]
+            run.outputs.update(response)
+        else:
+            response, chosen = self._actions.act(step, run.inputs, run.deadline)
+        for output in step.get("outputs") or []:
+            value = checked_output(output["Name"], output["Type"], selected(response, output["Selector"]))
+            run.outputs[output["Name"]] = value
+            self._names[f"{run.name}.{output['Name']}"] = value
+        run.status, run.failure = "Success", ""
+        return chosen
 
-    def _act(self, step: Mapping[str, Any], inputs: Mapping[str, Any], limit: float) -> tuple[Any, str | None]:
-        match step["action"]:
-            case "aws:executeAwsApi":
-                return self._call(inputs), None
-            case "aws:executeScript":
-                payload = self._script(inputs)
-                self._names[f"{step['name']}.Payload"] = payload
-                return {"Payload": payload}, None
-            case "aws:assertAwsResourceProperty":
-                self._desired(inputs, self._call(inputs))
-                return {}, None
-            case "aws:waitForAwsResourceProperty":
-                self._wait(inputs, limit)
-                return {}, None
-            case "aws:branch":
-                return {}, self._branch(step, inputs)
-            case "aws:sleep":
-                self._clock.sleep(_seconds(str(inputs.get("Duration"))))
-                return {}, None
-            case _:
-                return self._approve(step, inputs), None
-
-    def _call(self, inputs: Mapping[str, Any]) -> Any:
-        own = {"Service", "Api", "PropertySelector", "DesiredValues"}
-        client = self._session.client(str(inputs["Service"]))
-        parameters = {name: value for name, value in inputs.items() if name not in own}
-        response = getattr(client, xform_name(str(inputs["Api"])))(**parameters)
-        return json.loads(json.dumps({k: v for k, v in response.items() if k != "ResponseMetadata"}, default=str))
-
-    def _desired(self, inputs: Mapping[str, Any], response: Any) -> None:
-        value = selected(response, str(inputs["PropertySelector"]))
-        # DesiredValues are texts; a Boolean reads True or False
-        if str(value) not in [str(desired) for desired in inputs["DesiredValues"]]:
-            raise StepFailedError(f"{inputs['PropertySelector']} is {value}, desired {inputs['DesiredValues']}")
-
-    def _wait(self, inputs: Mapping[str, Any], limit: float) -> None:
-        while True:
-            try:
-                self._desired(inputs, self._call(inputs))
-            except StepFailedError as error:
-                if self._clock.now + POLL_SECONDS > limit:
-                    raise TimeoutError(f"{error} until the step timed out") from None
-                self._clock.sleep(POLL_SECONDS)
-            else:
-                return
-
-    def _script(self, inputs: Mapping[str, Any]) -> Any:
-        """Run Handler(events, context) with the role's session as boto3's default one."""
-        module = types.ModuleType(f"automation_script_{uuid.uuid4().hex}")
-        events = json.loads(json.dumps(inputs.get("InputPayload") or {}))
-        printed = io.StringIO()
-        with _scripts, self._as_default_session(), self._patched_sleep(), redirect_stdout(printed):
-            sys.modules[module.__name__] = module  # dataclasses look their module up
-            try:
-                exec(compile(inputs["Script"], "<Script>", "exec"), module.__dict__)  # noqa: S102 - that is the action
-                result = getattr(module, str(inputs["Handler"]))(events, {})
-            except Exception as error:
-                raise StepFailedError(f"{type(error).__name__} - {error}") from error
-            finally:
-                del sys.modules[module.__name__]
-                self._execution.log += printed.getvalue()
-        try:
-            text = json.dumps(result)
-        except TypeError as error:
-            raise StepFailedError(f"the handler's result is not JSON: {error}") from None
-        if len(text) > MAX_SCRIPT_OUTPUT_CHARACTERS:
-            raise StepFailedError(f"the handler's result has {len(text)} characters; {MAX_SCRIPT_OUTPUT_CHARACTERS} are kept")
-        return json.loads(text)
-
-    @contextmanager
-    def _as_default_session(self) -> Iterator[None]:
-        before = boto3.DEFAULT_SESSION
-        boto3.DEFAULT_SESSION = self._session
-        try:
-            yield
-        finally:
-            boto3.DEFAULT_SESSION = before
-
-    @contextmanager
-    def _patched_sleep(self) -> Iterator[None]:
-        """Scripts wait on the sandbox's clock; other threads keep the real one."""
-        real, thread = time.sleep, threading.get_ident()
-
-        def sleep(seconds: Any) -> None:
-            if threading.get_ident() == thread:
-                self._clock.sleep(seconds)
-            else:
-                real(seconds)
-
-        time.sleep = sleep
-        try:
-            yield
-        finally:
-            time.sleep = real
-
-    def _branch(self, step: Mapping[str, Any], inputs: Mapping[str, Any]) -> str | None:
-        for choice in inputs.get("Choices") or []:
-            if self._holds(choice):
-                return str(choice["NextStep"])
-        if "Default" in inputs:
-            return str(inputs["Default"])
-        if step.get("isEnd"):
-            return None
-        return self._after(step, list(self._document.steps))
-
-    def _holds(self, choice: Mapping[str, Any]) -> bool:
-        if "And" in choice:
-            return all(self._holds(part) for part in choice["And"])
-        if "Or" in choice:
-            return any(self._holds(part) for part in choice["Or"])
-        if "Not" in choice:
-            return not self._holds(choice["Not"])
-        value = substituted(choice["Variable"], self._names)
-        for name, compare in _COMPARE.items():
-            if name in choice:
-                wanted = substituted(choice[name], self._names)
-                try:
-                    return bool(compare(value, wanted))
-                except (TypeError, ValueError, AttributeError):
-                    raise StepFailedError(f"{name} cannot compare {value!r} with {wanted!r}") from None
-        raise StepFailedError("a choice has no comparison")
-
-    def _approve(self, step: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
-        needed = int(inputs.get("MinRequiredApprovals", 1))
-        approvers = inputs.get("Approvers") or []
-        if needed > len(approvers):
-            raise StepFailedError(f"{needed} approvals are required of {len(approvers)} approvers")
-        given = self._decisions[:needed]
-        if "Reject" in given:
+    def _approval(self, run: StepRun) -> dict[str, Any]:
+        needed, approvers = int(run.inputs.get("MinRequiredApprovals", 1)), run.inputs.get("Approvers") or []
+        if not 1 <= needed <= len(approvers) <= MAX_APPROVERS:
+            raise StepFailedError(f"{needed} approvals are required of {len(approvers)} approvers (at most {MAX_APPROVERS})")
+        given = [{"approver": approver, "decision": decision} for approver, decision in run.decisions.items()]
+        if "Reject" in run.decisions.values():
+            run.outputs = {"ApprovalStatus": "Rejected", "ApproverDecisions": given}
             raise StepFailedError("an approver rejected")
+        if self._clock.now > run.deadline:
+            raise TimeoutError(f"{len(given)} of {needed} approvals came in time")
         if len(given) < needed:
+            run.outputs = {"ApprovalStatus": "Waiting", "ApproverDecisions": given}
             raise _WaitingError
-        del self._decisions[:needed]
-        self._names[f"{step['name']}.ApprovalStatus"] = "Approved"
-        return {"ApprovalStatus": "Approved"}
-
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "StringEquals": lambda value, wanted: value == wanted,
-    "EqualsIgnoreCase": lambda value, wanted: value.lower() == wanted.lower(),
-    "StartsWith": lambda value, wanted: value.startswith(wanted),
-    "EndsWith": lambda value, wanted: value.endswith(wanted),
-    "Contains": lambda value, wanted: wanted in value,
-    "NumericEquals": lambda value, wanted: float(value) == float(wanted),
-    "NumericGreater": lambda value, wanted: float(value) > float(wanted),
-    "NumericLesser": lambda value, wanted: float(value) < float(wanted),
-    "NumericGreaterOrEquals": lambda value, wanted: float(value) >= float(wanted),
-    "NumericLesserOrEquals": lambda value, wanted: float(value) <= float(wanted),
-    "BooleanEquals": lambda value, wanted: _boolean(value) == _boolean(wanted),
-}
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}[str(value).lower()]
-
-
-def _seconds(duration: str) -> float:
-    """An ISO-8601 duration such as PT10M, up to days."""
-    match = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", duration)
-    if not match or duration in ("P", "PT"):
-        raise StepFailedError(f"Duration {duration!r} is not ISO 8601, such as PT10M")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+        return {"ApprovalStatus": "Approved", "ApproverDecisions": given}

@@ -33,6 +33,11 @@ ACTIONS = (
     "aws:sleep",
     "aws:approve",
 )
+# "Properties shared by all actions" and the pages of the actions
+MAX_SCRIPT_SECONDS = 600
+MAX_APPROVE_SECONDS = 30 * 24 * 3600
+MAX_SLEEP_SECONDS = 7 * 24 * 3600
+MAX_APPROVERS = 10
 API_ACTIONS = ("aws:executeAwsApi", "aws:assertAwsResourceProperty", "aws:waitForAwsResourceProperty")
 COMPARISONS = (
     "StringEquals", "EqualsIgnoreCase", "StartsWith", "EndsWith", "Contains", "NumericEquals", "NumericGreater",
@@ -110,6 +115,7 @@ def _check_step(name: str, step: Mapping[str, Any], steps: Mapping[str, Any]) ->
     failure = step.get("onFailure", "Abort")
     if failure not in ("Abort", "Continue") and not str(failure).startswith("step:"):
         raise DocumentError(f"step {name}: onFailure {failure!r} is neither Abort, Continue nor step:name")
+    _check_numbers(name, step)
     for output in step.get("outputs") or []:
         if output.get("Type") not in OUTPUT_TYPES:
             raise DocumentError(f"step {name}: output {output.get('Name')} has type {output.get('Type')!r}")
@@ -118,9 +124,34 @@ def _check_step(name: str, step: Mapping[str, Any], steps: Mapping[str, Any]) ->
         _check_api(name, action, inputs)
     elif action == "aws:executeScript":
         _check_script(name, inputs)
+    elif action == "aws:approve":
+        _check_approvers(name, inputs)
     elif action == "aws:branch":
         for choice in inputs.get("Choices") or []:
             _check_choice(name, choice)
+
+
+def _check_numbers(name: str, step: Mapping[str, Any]) -> None:
+    for field in ("maxAttempts", "timeoutSeconds"):
+        value = step.get(field, 1)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise DocumentError(f"step {name}: {field} is {value!r}, which is no positive number")
+    limits = {"aws:executeScript": MAX_SCRIPT_SECONDS, "aws:approve": MAX_APPROVE_SECONDS}
+    limit = limits.get(str(step["action"]))
+    if limit and step.get("timeoutSeconds", limit) > limit:
+        raise DocumentError(f"step {name}: {step['action']} runs for {limit} seconds at most, not {step['timeoutSeconds']}")
+    for field in ("isEnd", "isCritical"):
+        if not isinstance(step.get(field, False), bool):
+            raise DocumentError(f"step {name}: {field} is {step[field]!r}, which is neither true nor false")
+
+
+def _check_approvers(name: str, inputs: Mapping[str, Any]) -> None:
+    _only(f"step {name}", inputs, frozenset({"Approvers", "MinRequiredApprovals", "Message", "NotificationArn"}))
+    approvers = inputs.get("Approvers")
+    if not approvers:
+        raise DocumentError(f"step {name}: Approvers is needed")
+    if isinstance(approvers, list) and len(approvers) > MAX_APPROVERS:
+        raise DocumentError(f"step {name}: {len(approvers)} approvers; {MAX_APPROVERS} are taken")
 
 
 def _check_api(name: str, action: str, inputs: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from jsonpath_ng.ext.parser import ExtendedJsonPathParser
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 PARAMETER_TYPES = ("String", "StringList", "Boolean", "Integer", "StringMap", "MapList")
 OUTPUT_TYPES = ("String", "StringList", "Boolean", "Integer", "StringMap", "MapList")
+MAX_PARAMETERS, MAX_VALUES, MAX_NAME, MAX_VALUE = 200, 50, 50, 512  # StartAutomationExecution, API reference
 GLOBALS = ("DATE", "DATE_TIME", "REGION", "ACCOUNT_ID", "AWS_PARTITION")
 
 
@@ -38,6 +39,7 @@ def known_type(name: str) -> bool:
 
 def started_parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The typed parameters of an execution. Raises ParameterRefusedError."""
+    _within_limits(given)
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise ParameterRefusedError(f"parameters {', '.join(unknown)} are not declared in the document")
@@ -51,6 +53,17 @@ def started_parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping
             raise ParameterRefusedError(f"parameter {name} has no value and no default")
         _check(name, spec, values[name])
     return values
+
+
+def _within_limits(given: Mapping[str, Sequence[str]]) -> None:
+    if len(given) > MAX_PARAMETERS:
+        raise ParameterRefusedError(f"{len(given)} parameters; {MAX_PARAMETERS} are taken")
+    for name, values in given.items():
+        if not 1 <= len(name) <= MAX_NAME or len(values) > MAX_VALUES:
+            raise ParameterRefusedError(f"parameter {name}: a name has 1 to {MAX_NAME} characters, and {MAX_VALUES} values")
+        for text in values:
+            if isinstance(text, str) and not 1 <= len(text) <= MAX_VALUE:
+                raise ParameterRefusedError(f"parameter {name}: a value has 1 to {MAX_VALUE} characters, not {len(text)}")
 
 
 def _typed(name: str, spec: Mapping[str, Any], given: list[str]) -> Any:
@@ -105,6 +118,18 @@ def substituted(value: Any, names: Mapping[str, Any]) -> Any:
             result.extend(replaced if alone and isinstance(replaced, list) else [replaced])
         return result
     return value
+
+
+def as_script_input(value: Any) -> Any:
+    """The value as a script's event has it: whole numbers may arrive as floats, so the sandbox always lets them.
+
+    Source: the scripts of aws-solutions/automated-security-response-on-aws convert what Systems Manager passes as floats.
+    """
+    if isinstance(value, Mapping):
+        return {name: as_script_input(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [as_script_input(entry) for entry in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _looked_up(name: str, names: Mapping[str, Any]) -> Any:

@@ -256,7 +256,7 @@ def _pack_arn(self: Any, name: str, pack: Mapping[str, Any]) -> str:
 
 
 def describe_conformance_packs(self: Any) -> str:
-    packs = state_of(self.config_backend).packs
+    packs = _asked_packs(self)
     found = [
         {"ConformancePackName": name, "ConformancePackId": pack["id"], "ConformancePackArn": _pack_arn(self, name, pack)}
         for name, pack in sorted(packs.items())
@@ -264,8 +264,19 @@ def describe_conformance_packs(self: Any) -> str:
     return json.dumps({"ConformancePackDetails": found})
 
 
-def describe_conformance_pack_status(self: Any) -> str:
+def _asked_packs(self: Any) -> dict[str, dict[str, Any]]:
     packs = state_of(self.config_backend).packs
+    names = _request(self).get("ConformancePackNames") or sorted(packs)
+    if set(names) - set(packs):
+        raise JsonRESTError("NoSuchConformancePackException", "One or more conformance packs are not there.")
+    return {name: packs[name] for name in names}
+
+
+def describe_conformance_pack_status(self: Any) -> str:
+    """Here an unknown name is no error: its model names none."""
+    packs = state_of(self.config_backend).packs
+    names = _request(self).get("ConformancePackNames") or sorted(packs)
+    packs = {name: packs[name] for name in names if name in packs}
     found = [
         {
             "ConformancePackName": name,
@@ -362,6 +373,9 @@ def _member_client(self: Any, service: str) -> Any:
     )
 
 
+_STEP_STATES = {"Success": "SUCCEEDED", "Pending": "PENDING", "Waiting": "IN_PROGRESS"}
+
+
 def describe_remediation_execution_status(self: Any) -> str:
     request = _request(self)
     found = []
@@ -372,12 +386,12 @@ def describe_remediation_execution_status(self: Any) -> str:
         steps = [
             {
                 "Name": step["StepName"],
-                "State": "SUCCEEDED" if step["StepStatus"] == "Success" else "FAILED",
+                "State": _STEP_STATES.get(step["StepStatus"], "FAILED"),
                 **({"ErrorMessage": step["FailureMessage"]} if "FailureMessage" in step else {}),
             }
             for step in done["StepExecutions"]
         ]
-        kind = "SUCCEEDED" if done["AutomationExecutionStatus"] == "Success" else "FAILED"
+        kind = _STEP_STATES.get(done["AutomationExecutionStatus"], "FAILED").replace("PENDING", "QUEUED")
         found.append({"ResourceKey": entry["key"], "State": kind, "StepDetails": steps})
     page, more = _page(request, found)
     return json.dumps({"RemediationExecutionStatuses": page, **more})

@@ -1,22 +1,33 @@
-"""Adds to moto's ECR the findings of a scan: moto itself answers every image with the same one.
+"""Adds to moto's ECR the findings of a scan: moto itself answers every image with the same one. And backends can be copied.
 
 Source: Amazon ECR API reference, DescribeImageScanFindings.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from moto.ecr.models import ECRBackend, ecr_backends
 
+LOCK = "registry_scanning_configuration_update_lock"
 _own_findings = ECRBackend.describe_image_scan_findings
+_own_init = ECRBackend.__init__
 
 
 def install() -> None:
     """Teach moto the results that `scanned` gave. Installing again changes nothing."""
     ECRBackend.describe_image_scan_findings = describe_image_scan_findings  # type: ignore[method-assign]
+    setattr(ECRBackend, LOCK, threading.RLock())
+    ECRBackend.__init__ = with_the_common_lock  # type: ignore[method-assign]
+
+
+def with_the_common_lock(self: Any, *arguments: Any, **named: Any) -> None:
+    """A lock of its own would keep the backend, and so the state of the accounts, from being copied."""
+    _own_init(self, *arguments, **named)
+    self.__dict__.pop(LOCK, None)
 
 
 def scanned(

@@ -1,5 +1,6 @@
 """Adds to moto what Identity Center shows of itself: which account has an instance, and where its users come from; and the ids
-and names of managed policies in GetAccountAuthorizationDetails, which takes roles of CloudFormation, too.
+and names of managed policies in GetAccountAuthorizationDetails, which takes roles of CloudFormation, too; and ids of IAM users
+in AWS's form.
 
 moto gives every account an instance in every Region; here an account has one when `enable` said so, in that Region. Users have
 the external ids and the status that `provisioned` states. Source: SSO Admin API reference, ListInstances; Identity Store API
@@ -12,7 +13,8 @@ import json
 import operator
 from typing import Any
 
-from moto.iam.models import Policy, Role
+from moto.iam.models import Policy, Role, User
+from moto.iam.utils import generate_access_key_id_from_account_id
 from moto.identitystore.models import identitystore_backends
 from moto.identitystore.responses import IdentityStoreResponse
 from moto.ssoadmin.models import ssoadmin_backends
@@ -20,6 +22,7 @@ from moto.ssoadmin.responses import SSOAdminResponse
 
 _ENABLED, _STATED = "sandbox_enabled", "sandbox_users"
 _moto_put_policy = Role.put_policy
+_moto_make_user = User.__init__
 _moto_list_users = IdentityStoreResponse.list_users
 
 
@@ -28,8 +31,14 @@ def install() -> None:
     for response, action in ((SSOAdminResponse, list_instances), (IdentityStoreResponse, list_users)):
         setattr(response, action.__name__, action)
     setattr(Role, put_policy.__name__, put_policy)
+    User.__init__ = make_user  # type: ignore[method-assign]
     for member in ("id", "name"):  # moto's serialiser looks for PolicyId and PolicyName under other names than the model's
         setattr(Policy, f"policy_{member}", property(operator.attrgetter(member)))
+
+
+def make_user(self: Any, account_id: str, *more: Any, **named: Any) -> None:
+    _moto_make_user(self, account_id, *more, **named)
+    self.id = generate_access_key_id_from_account_id(account_id, prefix="AIDA", total_length=21)
 
 
 def enable(account_id: str, region: str) -> str:

@@ -1,7 +1,8 @@
-"""Adds to moto's Security Hub the standards (DescribeStandards, GetEnabledStandards, BatchEnableStandards).
+"""Adds to moto's Security Hub its standards (offered, enabled, to enable and to disable) and the tags of the hub.
 
 Source: AWS Security Hub API reference and user guide, standards reference. A subscription is READY at once where AWS Config's
-recorder is on, and INCOMPLETE where it is not, as Security Hub CSPM needs it.
+recorder is on, and INCOMPLETE where it is not, as Security Hub CSPM needs it. Whether DescribeStandards answers where Security
+Hub is off is not documented: here it does when a test said so by `list_while_off`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from moto.config.models import config_backends
 from moto.securityhub import urls
+from moto.securityhub.models import securityhub_backends
 from moto.securityhub.responses import SecurityHubResponse
 
 STANDARDS = (
@@ -26,10 +28,22 @@ STANDARDS = (
 
 def install() -> None:
     """Teach moto the actions of this module, before its first call. Installing again changes nothing."""
-    for action in (describe_standards, get_enabled_standards, batch_enable_standards):
+    for action in (
+        describe_standards,
+        get_enabled_standards,
+        batch_enable_standards,
+        batch_disable_standards,
+        disable_security_hub,
+        list_tags_for_resource,
+    ):
         setattr(SecurityHubResponse, action.__name__, action)
-    for path in ("standards", "standards/get", "standards/register"):
+    for path in ("standards", "standards/get", "standards/register", "standards/deregister", "tags/(?P<arn>.+)"):
         urls.url_paths[f"{{0}}/{path}$"] = SecurityHubResponse.dispatch
+
+
+def list_while_off(account: str, region: str) -> None:
+    """DescribeStandards answers there although Security Hub is off."""
+    securityhub_backends[account][region].__dict__["sandbox_lists_while_off"] = True
 
 
 def _subscriptions(self: Any) -> dict[str, dict[str, Any]]:
@@ -39,7 +53,8 @@ def _subscriptions(self: Any) -> dict[str, dict[str, Any]]:
 
 
 def describe_standards(self: Any) -> str:
-    _subscriptions(self)
+    if "sandbox_lists_while_off" not in self.securityhub_backend.__dict__:
+        _subscriptions(self)
     offered = [{"StandardsArn": arn.format(region=self.region), "Name": arn.split("/", 1)[1]} for arn in STANDARDS]
     return json.dumps({"Standards": offered})
 
@@ -64,3 +79,21 @@ def batch_enable_standards(self: Any) -> str:
             **({} if recording else {"StandardsStatusReason": {"StatusReasonCode": "NO_AVAILABLE_CONFIGURATION_RECORDER"}}),
         }
     return json.dumps({"StandardsSubscriptions": [known[entry["StandardsArn"]] for entry in requested]})
+
+
+def batch_disable_standards(self: Any) -> str:
+    known = _subscriptions(self)
+    arns = json.loads(self.body)["StandardsSubscriptionArns"]
+    gone = [known.pop(arn) for arn, held in list(known.items()) if held["StandardsSubscriptionArn"] in arns]
+    return json.dumps({"StandardsSubscriptions": [{**held, "StandardsStatus": "DELETING"} for held in gone]})
+
+
+def disable_security_hub(self: Any) -> str:
+    self.securityhub_backend.disable_security_hub()
+    self.securityhub_backend.__dict__.pop("sandbox_standards", None)
+    return json.dumps({})
+
+
+def list_tags_for_resource(self: Any) -> str:
+    hub = self.securityhub_backend.describe_hub()
+    return json.dumps({"Tags": hub["Tags"]})

@@ -99,12 +99,12 @@ def _production_access(server: MotoServer, issuer: Issuer, home: str) -> None:
         iam.add_user_to_group(UserName=name, GroupName=ACCESS_GROUP)
     iam.put_user_policy(UserName="lena", PolicyName="temporary", PolicyDocument=document)
     _records(clients.build_client("dynamodb"), int(datetime.now(UTC).timestamp()))
-    for name, why in (
-        ("omar", "still in the group although the approval ended yesterday"),
-        ("ravi", "approved the own request"),
-        ("lena", "an own policy leads past the group"),
+    for name, why, fixable in (
+        ("omar", "still in the group although the approval ended yesterday", True),
+        ("ravi", "approved the own request", True),
+        ("lena", "an own policy leads past the group", False),
     ):
-        issuer.plant("identity_production", home, ACCESS, ids[name], why, False)
+        issuer.plant("identity_production", home, ACCESS, ids[name], why, fixable)
 
 
 def _records(dynamodb: Any, now: int) -> None:

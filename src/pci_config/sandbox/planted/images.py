@@ -49,7 +49,8 @@ def _repository(ecr: Any, issuer: Issuer, role: str, region: str, name: str) -> 
     )
     if mutable or forgotten:
         why = "tags can be moved to another image" if mutable else "nobody scans what is pushed"
-        issuer.plant(role, region, "PCI_REPOSITORY_SCANNED", name, why, False)
+        # to make tags immutable can break a pipeline: the fix does it when it is told to
+        issuer.plant(role, region, "PCI_REPOSITORY_SCANNED", name, why, forgotten)
 
 
 def _push(ecr: Any, name: str, tag: str) -> None:

@@ -65,7 +65,7 @@ def _shell(server: MotoServer, issuer: Issuer, role: str, region: str, home: str
 def _forgotten_vpc(server: MotoServer, issuer: Issuer, role: str, region: str) -> None:
     for vpc in server.clients(issuer.accounts[role], region).build_client("ec2").describe_vpcs()["Vpcs"]:
         why = "the forgotten default VPC has no flow log"
-        issuer.plant(role, region, "PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], why, False)
+        issuer.plant(role, region, "PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], why)
 
 
 class _Logs:
@@ -79,8 +79,8 @@ class _Logs:
     def _client(self, service: str) -> Any:
         return self._clients.build_client(service)
 
-    def _plant(self, rule: str, resource_id: str, why: str) -> None:
-        self._issuer.plant(self._role, self._region, rule, resource_id, why, False)
+    def _plant(self, rule: str, resource_id: str, why: str, fixable: bool = False) -> None:
+        self._issuer.plant(self._role, self._region, rule, resource_id, why, fixable)
 
     def _stream_arn(self, name: str) -> str:
         return f"arn:aws:firehose:{self._region}:{self._account}:deliverystream/{name}"
@@ -122,7 +122,7 @@ class _Logs:
         rest.create_stage(restApiId=api, stageName="prod", deploymentId=deployment)
         arn = f"arn:aws:apigateway:{self._region}::/restapis/{api}/stages/prod"
         if self._role == "development":
-            self._plant("PCI_API_LOG_DELIVERED", arn, "no access log")
+            self._plant("PCI_API_LOG_DELIVERED", arn, "no access log", fixable=True)
         else:
             log_format = FORMAT if self._role == "production" else "$context.requestId $context.status"
             settings = {"destinationArn": self._stream_arn("amazon-apigateway-cards"), "format": log_format}
@@ -131,7 +131,9 @@ class _Logs:
             ]
             rest.update_stage(restApiId=api, stageName="prod", patchOperations=changes)
             if self._role == "staging":
-                self._plant("PCI_API_LOG_DELIVERED", arn, "the format does not say who called, when, from where and what")
+                self._plant(
+                    "PCI_API_LOG_DELIVERED", arn, "the format does not say who called, when, from where and what", fixable=True
+                )
         http = self._client("apigatewayv2")
         partners = next(a["ApiId"] for a in http.get_apis()["Items"] if a["Name"] == f"{self._role}-partners")
         stream = "amazon-apigateway-partners" if self._role == "staging" else "amazon-apigateway-cards"
@@ -150,7 +152,7 @@ class _Logs:
         made = wafv2.create_web_acl(Name="public", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=VISIBLE)
         arn = made["Summary"]["ARN"]
         if self._role == "development":
-            self._plant("PCI_WAF_LOG_DELIVERED", arn, "logging is off")
+            self._plant("PCI_WAF_LOG_DELIVERED", arn, "logging is off", fixable=True)
             return
         configuration: dict[str, Any] = {
             "ResourceArn": arn,
@@ -161,7 +163,7 @@ class _Logs:
             conditions = [{"ActionCondition": {"Action": "BLOCK"}}]
             dropping = {"Behavior": "DROP", "Requirement": "MEETS_ANY", "Conditions": conditions}
             configuration["LoggingFilter"] = {"DefaultBehavior": "KEEP", "Filters": [dropping]}
-            self._plant("PCI_WAF_LOG_DELIVERED", arn, "a filter drops what was blocked")
+            self._plant("PCI_WAF_LOG_DELIVERED", arn, "a filter drops what was blocked", fixable=True)
         wafv2.put_logging_configuration(LoggingConfiguration=configuration)
 
     def database(self) -> None:
@@ -171,7 +173,7 @@ class _Logs:
         self._client("logs").create_log_group(logGroupName=group)
         if self._role == "staging":
             why = "exported, but nothing is subscribed to the log group"
-            self._plant("PCI_DATABASE_LOG_DELIVERED", cluster["DbClusterResourceId"], why)
+            self._plant("PCI_DATABASE_LOG_DELIVERED", cluster["DbClusterResourceId"], why, fixable=True)
             return
         self._subscribe(group)
 
@@ -181,11 +183,13 @@ class _Logs:
             filterName="archive",
             filterPattern="",
             destinationArn=self._stream_arn("application-logs"),
-            roleArn=self._role_arn("logs-to-firehose"),
+            roleArn=self._role_arn("pci-config-logs-to-firehose"),
         )
 
     def flow_logs(self) -> None:
-        self._client("iam").create_role(RoleName="logs-to-firehose", AssumeRolePolicyDocument=_trust("logs", self._account))
+        self._client("iam").create_role(
+            RoleName="pci-config-logs-to-firehose", AssumeRolePolicyDocument=_trust("logs", self._account)
+        )
         self._client("iam").create_role(RoleName="flow-logs", AssumeRolePolicyDocument=_trust("vpc-flow-logs", self._account))
         self._client("logs").create_log_group(logGroupName="vpc-flow-logs")
         self._subscribe("vpc-flow-logs")
@@ -199,7 +203,7 @@ class _Logs:
                 DeliverLogsPermissionArn=self._role_arn("flow-logs"),
             )
             if traffic != "ALL":
-                self._plant("PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], "accepted traffic is not recorded")
+                self._plant("PCI_FLOW_LOG_DELIVERED", vpc["VpcId"], "accepted traffic is not recorded", fixable=True)
 
     def card_files(self) -> None:
         s3 = self._client("s3")

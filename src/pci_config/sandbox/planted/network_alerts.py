@@ -21,7 +21,7 @@ def build(server: MotoServer, issuer: Issuer, rdk_json: RdkJson) -> None:
     """The management account alerts for everybody, but forgot one call; staging also tells its own team, of every call."""
     home = rdk_json.settings.home_region
     _filters(server, issuer, home)
-    issuer.plant("management", home, ALERTED, issuer.accounts["management"], f"no filter counts {FORGOTTEN}", fixable=False)
+    issuer.plant("management", home, ALERTED, issuer.accounts["management"], f"no filter counts {FORGOTTEN}")
     _event_rule(server, issuer, home)
 
 

@@ -7,6 +7,7 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from pci_config.sandbox import securityhub_service
 from pci_config.sandbox.securityhub_service import STANDARDS
 
 if TYPE_CHECKING:
@@ -55,23 +56,26 @@ def _record(server: MotoServer, issuer: Issuer, role: str, region: str, home: st
             "recordingStrategy": {"useOnly": "EXCLUSION_BY_RESOURCE_TYPES"},
             "exclusionByResourceTypes": {"resourceTypes": ["AWS::EC2::FlowLog", "AWS::EC2::Volume"]},
         }
-        issuer.plant(role, region, RECORDER, account, "recorded daily, and without flow logs and volumes", False)
+        issuer.plant(role, region, RECORDER, account, "recorded daily, and without flow logs and volumes", True)
     if role == "development":
         bucket = "development-team-configuration"
-        issuer.plant(role, region, RECORDER, account, "delivers into a bucket that is gone, and keeps history 90 days", False)
+        issuer.plant(role, region, RECORDER, account, "delivers into a bucket that is gone", False)
     config = server.clients(account, region).build_client("config")
     config.put_configuration_recorder(ConfigurationRecorder=recorder)
     config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": bucket})
     config.start_configuration_recorder(ConfigurationRecorderName="default")
-    if role == "development":
+    if role == "staging" and region == home:
         config.put_retention_configuration(RetentionPeriodInDays=90)
+        issuer.plant(role, region, RECORDER, account, "keeps history 90 days", True)
 
 
 def _harden(server: MotoServer, issuer: Issuer, role: str, region: str, home: str) -> None:
     """Security Hub with its standards in every account and Region."""
     account = issuer.accounts[role]
     if role == "development":
-        issuer.plant(role, region, HUB, account, "Security Hub was never enabled", False)
+        securityhub_service.list_while_off(account, region)
+        # a standard needs the recorder, which the second Region has not
+        issuer.plant(role, region, HUB, account, "Security Hub was never enabled", region == home)
         return
     behind = role == "staging" and region == home
     arns = [arn.format(region=region) for arn in STANDARDS if arn.endswith(OLD if behind else WANTED)]
@@ -79,7 +83,7 @@ def _harden(server: MotoServer, issuer: Issuer, role: str, region: str, home: st
     hub.enable_security_hub(EnableDefaultStandards=False)
     hub.batch_enable_standards(StandardsSubscriptionRequests=[{"StandardsArn": arn} for arn in arns])
     if behind:
-        issuer.plant(role, region, HUB, account, "an old version of the CIS benchmark", False)
+        issuer.plant(role, region, HUB, account, "an old version of the CIS benchmark", True)
 
 
 def _scope(server: MotoServer, issuer: Issuer, home: str) -> None:

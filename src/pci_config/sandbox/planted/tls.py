@@ -94,11 +94,13 @@ class _Transit:
             self._plant(API, self._account, "a domain name that AWS Config does not record, at TLS 1.0")
 
     def forgotten_database(self) -> None:
-        """The payments cluster has rds.force_ssl in its group; this instance was made with an empty one."""
+        """The payments cluster has rds.force_ssl in its group; this instance was made with one that says nothing of it."""
         rds, ec2 = self._client("rds"), self._client("ec2")
         rds.create_db_parameter_group(
             DBParameterGroupName="reports", DBParameterGroupFamily="postgres14", Description="reports"
         )
+        audited = {"ParameterName": "log_statement", "ParameterValue": "all", "ApplyMethod": "immediate"}
+        rds.modify_db_parameter_group(DBParameterGroupName="reports", Parameters=[audited])
         groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["database-main"]}])
         made = rds.create_db_instance(
             DBInstanceIdentifier="reports",
@@ -116,4 +118,5 @@ class _Transit:
         )
         instance_id = made["DBInstance"]["DbiResourceId"]
         self._plant(DATABASE, instance_id, "PostgreSQL 14 takes clear text unless its group says otherwise")
-        self._plant("PCI_DATABASE_LOG_DELIVERED", instance_id, "it writes no audit log and exports none")
+        why = "it exports its audit log nowhere"
+        self._issuer.plant(self._role, self._region, "PCI_DATABASE_LOG_DELIVERED", instance_id, why, True)

@@ -1,0 +1,1 @@
+"""`pci-config remediate`: what would change, change it, what became of it, and the way back."""

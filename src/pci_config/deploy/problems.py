@@ -23,6 +23,7 @@ _FIXES = (
 )
 # words of the message, before its code: one code is for much
 _MESSAGE_FIXES = (
+    (("ROLLBACK_FAILED",), "`aws cloudformation continue-update-rollback` with that stack, then run the same command again"),
     (
         ("organizations access",),
         "in the management account: activate trusted access of StackSets, `aws cloudformation activate-organizations-access`",

@@ -28,7 +28,10 @@ REPORTING_ACTIONS = (
     "config:BatchGetResourceConfig",
 )
 RESULTS_ACTION = "config:GetComplianceDetailsByConfigRule"
-LOG_GROUP = f"arn:${{AWS::Partition}}:logs:*:${{AWS::AccountId}}:log-group:/aws/lambda/{FUNCTION_NAME}"
+# A log group outlives its stack, and CloudFormation makes none whose name is taken: each stack has a name of its own.
+STACK_UUID = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+LOG_GROUP_NAME = {"Fn::Join": ["-", [f"/aws/lambda/{FUNCTION_NAME}", STACK_UUID]]}
+LOG_GROUP = f"arn:${{AWS::Partition}}:logs:*:${{AWS::AccountId}}:log-group:/aws/lambda/{FUNCTION_NAME}-*"
 # It reads data, not configuration: the table of one rule only.
 READ_RECORDS, RECORDS_RULE = "dynamodb:Query", "PCI_PRODUCTION_ACCESS_TIMEBOXED"
 TABLES = "arn:${AWS::Partition}:dynamodb:*:${AWS::AccountId}:table"
@@ -93,20 +96,20 @@ def member_regional() -> str:
             "Type": "AWS::Logs::LogGroup",
             "DeletionPolicy": "Retain",
             "UpdateReplacePolicy": "Retain",
-            "Properties": {"LogGroupName": f"/aws/lambda/{FUNCTION_NAME}", "RetentionInDays": 400, "Tags": _tags()},
+            "Properties": {"LogGroupName": LOG_GROUP_NAME, "RetentionInDays": 400, "Tags": _tags()},
         },
         "Function": {
             "Type": "AWS::Lambda::Function",
-            "DependsOn": "LogGroup",
             "Properties": {
                 "FunctionName": FUNCTION_NAME,
                 "Description": "Judges configuration items for the PCI DSS rules",
                 "Runtime": RUNTIME,
                 "Handler": "pci_config.evaluator.lambda_handler",
+                "LoggingConfig": {"LogGroup": {"Ref": "LogGroup"}},
                 "Role": role,
                 "MemorySize": 256,
                 "Timeout": 300,
-                "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
+                "Code": {"S3Bucket": {"Fn::Sub": "${CodeBucketPrefix}-${AWS::Region}"}, "S3Key": {"Ref": "CodeKey"}},
                 "Tags": [*_tags(), {"Key": "pci:scope", "Value": "connected"}],  # it touches security, not card data
             },
         },
@@ -133,7 +136,8 @@ def member_regional() -> str:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "pci-config: the rules' function and the switch of the fixes. Every Region.",
         "Parameters": {
-            "CodeBucket": {"Type": "String", "Description": "Bucket of this Region that holds the bundle"},
+            # one value for every Region: parameters that a StackSet overrides do not reach accounts that join later
+            "CodeBucketPrefix": {"Type": "String", "Description": "The bundle's bucket has this name, a hyphen and the Region"},
             "CodeKey": {"Type": "String", "Description": "Key of the bundle, with its content hash"},
             "RemediationSwitch": {
                 "Type": "String",

@@ -439,6 +439,38 @@ def test_an_account_that_joins_gets_the_stacks_and_one_that_leaves_loses_them(
     assert (gone, REGION) not in admin.instances()
 
 
+def test_an_account_that_moves_between_targets_is_deployed_anew(server: MotoServer, org: Organization, admin: Admin) -> None:
+    other = org.client.create_organizational_unit(ParentId=org.root, Name="other")["OrganizationalUnit"]["Id"]
+    admin.create()
+    admin.run(org.inner, regions=[REGION])
+    admin.run(other, regions=BOTH)
+    targets = admin("list_stack_set_auto_deployment_targets")["Summaries"]
+    assert {one["OrganizationalUnitId"]: one["Regions"] for one in targets} == {org.inner: [REGION], other: BOTH}
+    mover = org.below(org.inner)[0]
+    before = admin.instances()[mover, REGION]["StackId"]
+    org.move(mover, other)
+    created, deleted = admin.settle()[:2]
+    assert (deleted["Action"], created["Action"]) == ("DELETE", "CREATE")
+    assert admin.instances()[mover, REGION]["StackId"] != before
+    assert mark(server, mover, OTHER_REGION) == "one none"
+    assert admin.instances()[mover, REGION]["OrganizationalUnitId"] == other
+    admin.run(other, operation="delete_stack_instances", regions=[OTHER_REGION], RetainStacks=False)
+    targets = admin("list_stack_set_auto_deployment_targets")["Summaries"]
+    assert {one["OrganizationalUnitId"]: one["Regions"] for one in targets} == {org.inner: [REGION], other: [REGION]}
+
+
+def test_stacks_stay_in_an_account_that_leaves_if_the_stack_set_says_so(
+    server: MotoServer, org: Organization, admin: Admin
+) -> None:
+    admin.create(AutoDeployment={"Enabled": True, "RetainStacksOnAccountRemoval": True})
+    admin.run(org.inner, regions=[REGION])
+    leaver = org.below(org.inner)[0]
+    org.move(leaver, org.root)
+    admin.settle()
+    assert (leaver, REGION) not in admin.instances()
+    assert mark(server, leaver) == "one none"
+
+
 def test_filters_do_not_hold_for_accounts_that_join_later(server: MotoServer, org: Organization, admin: Admin) -> None:
     admin.create()
     admin.run(org.inner, targets={"Accounts": org.below(org.inner)[:1], "AccountFilterType": "INTERSECTION"})

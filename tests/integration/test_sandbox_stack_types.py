@@ -180,6 +180,7 @@ def test_a_pack_in_the_stack_of_what_it_needs(stacks: Stacks) -> None:
     assert rule["ConfigRuleName"].startswith("PCI_B-conformance-pack-")
     stacks.formation.delete_stack(StackName="admin")
     assert config.describe_conformance_packs()["ConformancePackDetails"] == []
+    refused("NoSuchConformancePackException", config.describe_conformance_packs, ConformancePackNames=["pci-dss"])
     without = {name: content for name, content in needed.items() if name != "Permission"}
     stacks.put(**without, Pack=(kind, pack, {"DependsOn": ["Function", "Document", "Channel"]}))
     assert "InsufficientPermissionsException" in stacks.failure("ROLLBACK_COMPLETE")
@@ -197,6 +198,31 @@ def test_an_organization_pack_by_a_stack_waits_for_every_account(server: MotoSer
     assert packs.statuses() == {"CREATE_SUCCESSFUL": 3}
     stacks.formation.delete_stack(StackName="admin")
     refused("NoSuchOrganizationConformancePackException", packs.status)
+
+
+def test_a_changed_document_gets_a_version(stacks: Stacks) -> None:
+    def document(text: str, **more: str) -> tuple[str, dict[str, Any]]:
+        content = {"schemaVersion": "0.3", "description": text, "mainSteps": []}
+        named = {"Name": "PciConfig-Fix", "DocumentType": "Automation", "DocumentFormat": "YAML", "Content": content}
+        return "AWS::SSM::Document", {**named, "UpdateMethod": "NewVersion", **more}
+
+    ssm = stacks.clients.build_client("ssm")
+
+    def default() -> tuple[str, str]:
+        found = ssm.get_document(Name="PciConfig-Fix")
+        return found["DocumentVersion"], json.loads(found["Content"])["description"]
+
+    stacks.put(Document=document("one"))
+    assert default() == ("1", "one")
+    stacks.change(Document=document("two"))
+    assert default() == ("2", "two")
+    assert len(ssm.describe_document(Name="PciConfig-Fix")["Document"]["Hash"]) == 64
+    stacks.change(Document=document("one"))
+    assert default() == ("1", "one")
+    stacks.change(Document=document("three", UpdateMethod="Replace"))
+    assert default() == ("1", "three")
+    stacks.formation.delete_stack(StackName="admin")
+    refused("InvalidDocument", ssm.get_document, Name="PciConfig-Fix")
 
 
 # ------------------------------------------------------------------------------------------ buckets, topics and alarms
@@ -354,6 +380,12 @@ def test_what_is_not_imitated_is_refused(stacks: Stacks) -> None:
     query = {"QueryName": "q", "QueryExpression": "SELECT a", "Nope": 1}
     assert "Nope of AWS::Config::StoredQuery" in refused(
         "ValidationError", stacks.put, "b", Query=("AWS::Config::StoredQuery", query)
+    )
+
+
+def test_a_template_that_is_none_is_refused(stacks: Stacks) -> None:
+    assert "Template format error" in refused(
+        "ValidationError", stacks.formation.create_stack, StackName="a", TemplateBody="a: b: c"
     )
 
 

@@ -256,7 +256,7 @@ def _pack_arn(self: Any, name: str, pack: Mapping[str, Any]) -> str:
 
 
 def describe_conformance_packs(self: Any) -> str:
-    packs = state_of(self.config_backend).packs
+    packs = _asked_packs(self)
     found = [
         {"ConformancePackName": name, "ConformancePackId": pack["id"], "ConformancePackArn": _pack_arn(self, name, pack)}
         for name, pack in sorted(packs.items())
@@ -264,8 +264,19 @@ def describe_conformance_packs(self: Any) -> str:
     return json.dumps({"ConformancePackDetails": found})
 
 
-def describe_conformance_pack_status(self: Any) -> str:
+def _asked_packs(self: Any) -> dict[str, dict[str, Any]]:
     packs = state_of(self.config_backend).packs
+    names = _request(self).get("ConformancePackNames") or sorted(packs)
+    if set(names) - set(packs):
+        raise JsonRESTError("NoSuchConformancePackException", "One or more conformance packs are not there.")
+    return {name: packs[name] for name in names}
+
+
+def describe_conformance_pack_status(self: Any) -> str:
+    """Here an unknown name is no error: its model names none."""
+    packs = state_of(self.config_backend).packs
+    names = _request(self).get("ConformancePackNames") or sorted(packs)
+    packs = {name: packs[name] for name in names if name in packs}
     found = [
         {
             "ConformancePackName": name,

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import pickle
 import re
 from typing import Any
 
+import yaml
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.models import CloudFormationBackend, Stack
@@ -41,7 +43,10 @@ def install() -> None:
 
 @functools.lru_cache(maxsize=64)
 def _pickled(text: str) -> bytes:
-    return pickle.dumps(_moto_parse(text))
+    try:
+        return pickle.dumps(_moto_parse(text))
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise ValidationError(message=f"Template format error: {error}") from None
 
 
 def parse_template(template: str) -> Any:

@@ -19,7 +19,6 @@ from pci_config.template_forms import is_given, managed_tags, only_if, optional
 
 PERIOD_SECONDS = 300
 HAS_TOPIC = "HasAlarmTopic"
-ANY_REGION = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,8 @@ ALARMS: Mapping[str, FunctionAlarm] = {
 
 
 def alarm_parameters() -> dict[str, Any]:
-    region = r"([a-z0-9-]+|\*)"
-    return {
-        "AlarmTopic": optional(
-            f"SNS topic that alarms tell, by ARN; {ANY_REGION} in place of its Region: the topic of each stack's own Region; "
-            "none: alarms without action",
-            f"arn:aws[a-z-]*:sns:{region}:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}",
-        )
-    }
+    what = "SNS topic of each Region that alarms tell, as <account>:<name>; none: alarms without action"
+    return {"AlarmTopic": optional(what, "[0-9]{12}:[A-Za-z0-9_-]{1,256}")}
 
 
 def alarm_conditions() -> dict[str, Any]:
@@ -67,7 +60,7 @@ def alarm_resources(function: str) -> dict[str, Any]:
 
 
 def _alarm(alarm: FunctionAlarm, function: str) -> dict[str, Any]:
-    topic = {"Fn::Join": [{"Ref": "AWS::Region"}, {"Fn::Split": [ANY_REGION, {"Ref": "AlarmTopic"}]}]}
+    topic = {"Fn::Sub": "arn:${AWS::Partition}:sns:${AWS::Region}:${AlarmTopic}"}
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {

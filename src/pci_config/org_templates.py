@@ -2,8 +2,8 @@
 
 `org_setup/member_global` has the roles (once an account, home Region); `org_setup/member_regional` has the function, its
 permission, its log group, its alarms and the switch (every Region), and where they are asked for, the recorder and the rules
-that forward events; `pci_config.document_stacks` makes the templates of the documents. They are generated because the policies, and
-the types that are recorded, come from the documents' and rules' own folders.
+that forward events; `pci_config.document_stacks` makes the templates of the documents. They are generated because the
+policies, and the types that are recorded, come from the documents' and rules' own folders.
 """
 
 from __future__ import annotations

@@ -136,6 +136,7 @@ def member_regional(catalogue: Catalogue, rdk_json: RdkJson) -> str:
                     "Type": "String",
                     "Value": {"Ref": "RemediationSwitch"},
                     "Description": "on: fixes may change resources; any other value stops every fix in this account and Region",
+                    "Tags": {tag["Key"]: tag["Value"] for tag in managed_tags()},
                 },
             },
             **alarm_resources("Function"),

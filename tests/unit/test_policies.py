@@ -27,6 +27,7 @@ ROOT = project_root()
 OTHER_ACCOUNT, EVIDENCE = "210987654321", "evidence-bucket"
 PLACEHOLDERS = {
     "AWS::Partition": "aws", "AWS::AccountId": OWN_ACCOUNT, "AWS::Region": "eu-west-1", "EvidenceBucket": EVIDENCE,
+    "EventBus": f"arn:aws:events:eu-west-1:{OTHER_ACCOUNT}:event-bus/pci-config",
 }  # fmt: skip
 ARTEFACTS = build.generate(ROOT, Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json"))
 FOLDER = documents_folder(ROOT)
@@ -403,5 +404,7 @@ def test_roles_have_no_path_and_a_name_that_iam_takes() -> None:
 def test_templates_hold_no_other_way_in() -> None:
     """No users, keys, groups or policies that reach further than a role of one stack."""
     kinds = {resource["Type"] for template in templates().values() for resource in template["Resources"].values()}
-    assert not {kind for kind in kinds if kind.startswith("AWS::IAM::")} - {"AWS::IAM::Role"}
+    assert not {kind for kind in kinds if kind.startswith("AWS::IAM::")} - {"AWS::IAM::Role", "AWS::IAM::ServiceLinkedRole"}
+    (linked,) = [properties for _, properties in resources("AWS::IAM::ServiceLinkedRole")]
+    assert linked == {"AWSServiceName": "config.amazonaws.com"}, "AWS writes its policy, and nobody passes it on"
     assert Path(IAM_FOLDER / "simulate_requests.mjs").is_file()

@@ -1,6 +1,6 @@
 """Adds service-linked roles to moto's CloudFormation, and gives the one of AWS Config its name.
 
-Source: CloudFormation template reference, AWS::IAM::ServiceLinkedRole (Ref is the role's name; a role that is there is refused).
+Source: CloudFormation template reference, AWS::IAM::ServiceLinkedRole (Ref is the role's name; one that is there is refused).
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from policy_lint import DATA, FORBIDDEN, IAM_DATA, OWN_ACCOUNT, PERMISSIONS_MANA
 from pci_config import build
 from pci_config.catalogue import Catalogue, documents_folder, project_root
 from pci_config.document_policies import document_policies
+from pci_config.event_forwarding import FORWARDER_ROLE
 from pci_config.iam_policy import Policy, Principal, parse_policy
 from pci_config.rdk_json import RdkJson
 from pci_config.role_trust import Trusted, judge_trust
@@ -74,6 +75,7 @@ ROLES = {name: filled(properties) for name, properties in resources("AWS::IAM::R
 POLICIES = {
     name: {"Version": "2012-10-17", "Statement": [s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"]]}
     for name, role in ROLES.items()
+    if "Policies" in role  # else AWS's own policy, which test_roles_with_a_policy_of_aws names
 }
 DOCUMENTS = sorted(ARTEFACTS.documents)
 
@@ -125,6 +127,7 @@ ACCEPTED = {
     ],
 }
 DESCRIBE, REVOKE, PASS = 0, 1, 2
+BUSES = f"arn:aws:events:eu-west-1:{OTHER_ACCOUNT}:event-bus"
 GROUPS = f"arn:aws:ec2:*:{OWN_ACCOUNT}:security-group/*"
 BROKEN: list[tuple[int, dict[str, Any], str]] = [
     (REVOKE, {"Sid": None}, "every statement needs a Sid of its own"),
@@ -153,6 +156,17 @@ BROKEN: list[tuple[int, dict[str, Any], str]] = [
         "and ec2:RevokeSecurityGroupEgress changes things",
     ),
     (REVOKE, {"Resource": [GROUPS, "*"]}, "Resource is a wildcard; say why in the Sid"),
+    (REVOKE, {"Action": "events:PutEvents", "Resource": f"{BUSES}/x"}, "is not limited to the own account; say why"),
+    (
+        REVOKE,
+        {"Action": "events:PutEvents", "Resource": f"{BUSES}/*", "Sid": "OfOtherAccounts"},
+        "and events:PutEvents changes things",
+    ),
+    (
+        REVOKE,
+        {"Action": ["events:PutEvents", "events:PutRule"], "Resource": f"{BUSES}/x", "Sid": "OfOtherAccounts"},
+        "changes things",
+    ),
     (
         DESCRIBE,
         {"Action": "dynamodb:Query", "Sid": "RulesJudgeEveryResource"},
@@ -392,6 +406,24 @@ def test_the_function_is_invoked_by_config_of_its_own_account_only() -> None:
     ]
     assert permission["Principal"] == "config.amazonaws.com"
     assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+def test_roles_with_a_policy_of_aws() -> None:
+    of_aws = {name: role["ManagedPolicyArns"] for name, role in ROLES.items() if "ManagedPolicyArns" in role}
+    assert set(ROLES) == set(POLICIES) | set(of_aws)
+    assert of_aws == {"pci-config-aggregator": ["arn:aws:iam::aws:policy/service-role/AWSConfigRoleForOrganizations"]}
+
+
+def test_the_forwarder_is_assumed_by_rules_that_forward_only() -> None:
+    (statement,) = ROLES[FORWARDER_ROLE]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": OWN_ACCOUNT},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:events:*:{OWN_ACCOUNT}:rule/pci-config-forward-*"},
+    }
+    rules = [properties["Name"] for _, properties in resources("AWS::Events::Rule")]
+    assert rules
+    assert all(name.startswith("pci-config-forward-") for name in rules)
 
 
 def test_roles_have_no_path_and_a_name_that_iam_takes() -> None:

@@ -57,11 +57,11 @@ def parse_template(template: str) -> Any:
     return pickle.loads(_pickled(template))  # noqa: S301 - its own bytes
 
 
-def clean_json(value: Any, resources: Any) -> Any:
+def clean_json(resource_json: Any, resources_map: Any) -> Any:
     """Functions replaced, as moto does it, but for lists: moto leaves None where an entry is AWS::NoValue."""
-    if not isinstance(value, list):
-        return _moto_clean(value, resources)
-    pairs = [(entry, parsing.clean_json(entry, resources)) for entry in value]
+    if not isinstance(resource_json, list):
+        return _moto_clean(resource_json, resources_map)
+    pairs = [(entry, parsing.clean_json(entry, resources_map)) for entry in resource_json]
     return [cleaned for entry, cleaned in pairs if cleaned is not None or not _may_be_absent(entry)]
 
 

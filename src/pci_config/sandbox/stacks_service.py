@@ -1,6 +1,5 @@
 """Mends moto's CloudFormation: an unknown type is refused, an update that changes nothing, too; a parameter that Fn::Sub uses
-counts; what fails is rolled back, and the stack's status and events say so; an entry that is AWS::NoValue is left out of its
-list; a template is read once.
+counts; what fails is rolled back, and the stack's status and events say so; a template is read once.
 
 moto leaves out a type that it does not know and calls the stack complete: nothing would be deployed, and nobody would see it.
 Source: CloudFormation API reference, CreateStack, UpdateStack, DeleteStack, and user guide, stack failure options.
@@ -25,7 +24,6 @@ from pci_config.sandbox import member_stacks
 from pci_config.sandbox.member_stacks import reason
 
 _moto_parse = Stack.parse_template
-_moto_clean = parsing.clean_json
 _moto_create = CloudFormationBackend.create_stack
 _moto_update = CloudFormationBackend.update_stack
 _moto_delete = CloudFormationBackend.delete_stack
@@ -37,7 +35,6 @@ def install() -> None:
     """Mend moto. Installing again changes nothing."""
     Stack.parse_template = staticmethod(parse_template)  # type: ignore[method-assign]
     parsing.get_references_from_template = references
-    parsing.clean_json = clean_json
     CloudFormationBackend.update_stack = update_stack  # type: ignore[method-assign]
     CloudFormationBackend.create_stack = create_stack  # type: ignore[method-assign]
     CloudFormationBackend.delete_stack = delete_stack  # type: ignore[method-assign]
@@ -55,18 +52,6 @@ def _pickled(text: str) -> bytes:
 def parse_template(template: str) -> Any:
     """Documents make templates large, and moto reads them twice for each stack."""
     return pickle.loads(_pickled(template))  # noqa: S301 - its own bytes
-
-
-def clean_json(resource_json: Any, resources_map: Any) -> Any:
-    """Functions replaced, as moto does it, but for lists: moto leaves None where an entry is AWS::NoValue."""
-    if not isinstance(resource_json, list):
-        return _moto_clean(resource_json, resources_map)
-    pairs = [(entry, parsing.clean_json(entry, resources_map)) for entry in resource_json]
-    return [cleaned for entry, cleaned in pairs if cleaned is not None or not _may_be_absent(entry)]
-
-
-def _may_be_absent(entry: Any) -> bool:
-    return isinstance(entry, dict) and ("Fn::If" in entry or entry == {"Ref": "AWS::NoValue"})
 
 
 def references(template: Any) -> list[str]:

@@ -166,7 +166,8 @@ class Deployment:
         config.put_configuration_recorder(ConfigurationRecorder={"name": "default", "roleARN": role})
 
     def rules_in(self, account: str, region: str = REGION) -> set[str]:
-        found = self.client(account, "config", region).describe_config_rules()["ConfigRules"]
+        pages = self.client(account, "config", region).get_paginator("describe_config_rules").paginate()
+        found = [rule for page in pages for rule in page["ConfigRules"]]
         return {rule["ConfigRuleName"].split("-conformance-pack-")[0] for rule in found}
 
     def code(self, account: str, region: str = REGION) -> bytes:

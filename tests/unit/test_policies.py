@@ -75,8 +75,10 @@ ROLES = {name: filled(properties) for name, properties in resources("AWS::IAM::R
 POLICIES = {
     name: {"Version": "2012-10-17", "Statement": [s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"]]}
     for name, role in ROLES.items()
-    if "Policies" in role  # else AWS's own policy, which test_roles_with_a_policy_of_aws names
+    if "Policies" in role
 }
+# roles that have a policy of AWS alone, because a service asks for it
+OF_AWS = {"pci-config-aggregator": ["arn:aws:iam::aws:policy/service-role/AWSConfigRoleForOrganizations"]}
 DOCUMENTS = sorted(ARTEFACTS.documents)
 
 
@@ -90,6 +92,11 @@ def test_every_document_has_a_role_of_its_own_with_its_own_policy() -> None:
         assert set(ROLES[name]) == {"RoleName", "Description", "AssumeRolePolicyDocument", "Policies", "Tags"}, (
             "nothing beside it"
         )
+
+
+def test_policies_of_aws_are_used_only_where_a_service_asks_for_one() -> None:
+    assert {name: role["ManagedPolicyArns"] for name, role in ROLES.items() if "ManagedPolicyArns" in role} == OF_AWS
+    assert set(POLICIES) | set(OF_AWS) == set(ROLES)
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
@@ -406,12 +413,6 @@ def test_the_function_is_invoked_by_config_of_its_own_account_only() -> None:
     ]
     assert permission["Principal"] == "config.amazonaws.com"
     assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
-
-
-def test_roles_with_a_policy_of_aws() -> None:
-    of_aws = {name: role["ManagedPolicyArns"] for name, role in ROLES.items() if "ManagedPolicyArns" in role}
-    assert set(ROLES) == set(POLICIES) | set(of_aws)
-    assert of_aws == {"pci-config-aggregator": ["arn:aws:iam::aws:policy/service-role/AWSConfigRoleForOrganizations"]}
 
 
 def test_the_forwarder_is_assumed_by_rules_that_forward_only() -> None:

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pci_config import __version__
-from pci_config.deploy.problems import DENIED, DeployError, code_of, doing
+from pci_config.deploy.problems import DENIED, REGISTER, DeployError, code_of, doing
 from pci_config.deploy.waiting import Waiting
 from pci_config.org_names import artifacts_bucket
 from pci_config.rdk_json import DeploymentModel, RdkJson
@@ -95,7 +95,7 @@ class Deployer:
 
     @cached_property
     def organization(self) -> Organization:
-        with doing("read the organization (organizations:DescribeOrganization, ListAccounts, ListRoots)"):
+        with doing("read the organization (organizations:DescribeOrganization, ListAccounts, ListRoots)", REGISTER):
             described = self.client("organizations").describe_organization()["Organization"]
             units = tuple(self.deployment.organizational_units) or (self._root(),)
             active = self._active(self.pages("organizations", "list_accounts", "Accounts"))

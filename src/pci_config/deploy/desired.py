@@ -25,6 +25,7 @@ from pci_config.org_names import (
 )
 
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+MOST_EXCLUDED = 1000  # PutOrganizationConformancePack, ExcludedAccounts
 EVIDENCE_RESOURCE = "EvidenceBucket"
 
 
@@ -77,6 +78,10 @@ def desired(deployer: Deployer, release: Release) -> Desired:
 
 def _refuse_unsupported(deployer: Deployer) -> None:
     where, deployment = deployer.rdk_json.path, deployer.deployment
+    if deployment.recorder == "create":
+        raise DeployError(
+            f"{where}: Deployment.Recorder: 'create' cannot be deployed yet", "have recorders in every account, use 'existing'"
+        )
     if deployer.single:
         return
     if deployment.packs == "stackset":
@@ -109,6 +114,11 @@ def _packs(deployer: Deployer, release: Release) -> Iterator[PackSpec]:
     excluded = frozenset[str]()
     if not deployer.single:
         excluded = deployer.organization.active - deployer.organization.members
+        if len(excluded) > MOST_EXCLUDED:
+            raise DeployError(
+                f"an organization pack can leave out {MOST_EXCLUDED} accounts, and {len(excluded)} are not to be deployed to",
+                "deploy to more units (Deployment.OrganizationalUnits)",
+            )
     for region in deployer.regions:
         for name, template in release.packs.items():
             if name != GLOBAL_PACK or region == deployer.home:

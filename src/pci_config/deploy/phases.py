@@ -32,7 +32,7 @@ def deploy(deployer: Deployer, store: Store, wanted: Desired, rollback: bool = F
         _own_packs(deployer, store, wanted, outcome)
     elif _members(deployer, store, wanted, outcome):
         _packs(deployer, store, wanted, outcome)
-    if not outcome.failures:
+    if not outcome.stopped and not history.completed:
         store.keep(history.ended())
     return outcome
 

@@ -11,11 +11,27 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OrganizationAccessDeniedException")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException")
+REGISTER = """\
+in the management account: register this account as delegated administrator of config.amazonaws.com,
+  config-multiaccountsetup.amazonaws.com and member.org.stacksets.cloudformation.amazonaws.com
+  (`aws organizations register-delegated-administrator`)"""
 _FIXES = (
     (DENIED, "let the role do that, or use the delegated administrator's credentials (--profile, --role)"),
     (EXPIRED, "sign in again and run the same command; it goes on where it was"),
     (("LimitExceededException", "LimitExceeded"), "ask Service Quotas for more, then run the same command again"),
     (("ValidationError", "ValidationException"), "if the message names a template, run `pci-config build` and deploy again"),
+)
+# words of the message, before its code: one code is for much
+_MESSAGE_FIXES = (
+    (("ROLLBACK_FAILED",), "`aws cloudformation continue-update-rollback` with that stack, then run the same command again"),
+    (
+        ("organizations access",),
+        "in the management account: activate trusted access of StackSets, `aws cloudformation activate-organizations-access`",
+    ),
+    (
+        ("delegated admin", "delegated administrator"),
+        REGISTER,
+    ),
 )
 # words of a failed account's reason, and what to do about it; the first that fits
 _ACCOUNT_FIXES = (
@@ -90,15 +106,18 @@ def code_of(error: ClientError) -> str:
 
 
 @contextmanager
-def doing(what: str) -> Iterator[None]:
-    """Whatever AWS refuses inside becomes a DeployError that says what was tried."""
+def doing(what: str, if_denied: str = "") -> Iterator[None]:
+    """Whatever AWS refuses inside becomes a DeployError that says what was tried. `if_denied`: what to do in that case."""
     try:
         yield
     except NoCredentialsError:
         raise DeployError(f"cannot {what}: there are no credentials", "sign in, or name a profile with --profile") from None
     except ClientError as error:
         code, message = code_of(error), error.response.get("Error", {}).get("Message", "")
-        fix = next((fix for codes, fix in _FIXES if code in codes), "mend what the message names, then run the command again")
+        fixes = [fix for words, fix in _MESSAGE_FIXES if any(word in message for word in words)]
+        fixes += [if_denied] if if_denied and code in DENIED else []
+        fixes += [fix for codes, fix in _FIXES if code in codes]
+        fix = next(iter(fixes), "mend what the message names, then run the command again")
         raise DeployError(f"cannot {what}: {code}: {message}", fix) from error
     except BotoCoreError as error:
         raise DeployError(f"cannot {what}: {error}", "see that AWS can be reached, then run the command again") from error

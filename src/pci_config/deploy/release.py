@@ -56,7 +56,8 @@ class Release:
 
 @dataclass(frozen=True)
 class History:
-    """Releases, the newest last. `completed`: the last was deployed to its end; `rollback`: by going back to it."""
+    """Releases, the newest last; all but the newest were rolled out. `completed`: the newest was, too, perhaps with failures
+    inside the tolerance; `rollback`: by going back to it."""
 
     releases: tuple[Release, ...] = ()
     completed: bool = True
@@ -67,10 +68,11 @@ class History:
         return self.releases[-1] if self.releases else None
 
     def begun(self, release: Release) -> History:
-        """With the release as the newest. One that was never finished stays: it may be what is to be gone back from."""
+        """With the release as the newest. It takes the place of one that never was rolled out: nobody goes back to that."""
         if self.newest and self.newest.id == release.id:
-            return History(self.releases, False, False)
-        return History((*self.releases, release)[-KEPT_RELEASES:], False, False)
+            return self if not self.rollback else History(self.releases, self.completed)
+        before = self.releases if self.completed else self.releases[:-1]
+        return History((*before, release)[-KEPT_RELEASES:], False)
 
     def gone_back(self) -> History:
         """With the one before as the newest; a rollback that was not finished goes on. Raises DeployError."""

@@ -81,7 +81,7 @@ class StackSetRollout:
         kept = [entry["ParameterKey"] for entry in state.described.get("Parameters") or ()]
         definition = self._definition(kept)
         if state.instances:
-            definition["OperationPreferences"] = self._preferences(sorted({region for _, region in state.instances}))
+            definition["OperationPreferences"] = self._preferences()
         succeeded = yield from self._operation("update_stack_set", **definition)
         return self._read() if succeeded or not self._beyond_tolerance() else None
 
@@ -134,8 +134,7 @@ class StackSetRollout:
         return {"OrganizationalUnitIds": sorted(units), "Accounts": sorted(accounts), "AccountFilterType": "INTERSECTION"}
 
     def _on_instances(self, operation: str, targets: Mapping[str, Any], regions: Iterable[str]) -> Course[bool]:
-        preferences = self._preferences(regions)
-        request = {"DeploymentTargets": targets, "Regions": list(regions), "OperationPreferences": preferences}
+        request = {"DeploymentTargets": targets, "Regions": list(regions), "OperationPreferences": self._preferences()}
         return (yield from self._operation(operation, StackSetName=self.spec.name, **request, **AS_ADMINISTRATOR))
 
     def _delete(self, targets: Mapping[str, Any], regions: Iterable[str]) -> Course[bool]:
@@ -150,11 +149,10 @@ class StackSetRollout:
         started = yield from when_free(getattr(self._client, operation), **request)
         return (yield from ended(self.deployer, self.spec.name, started["OperationId"]))
 
-    def _preferences(self, regions: Iterable[str]) -> dict[str, Any]:
+    def _preferences(self) -> dict[str, Any]:
         """The tolerance counts accounts of the organization, also when an operation is about a few of them."""
         return {
             "RegionConcurrencyType": "PARALLEL",
-            "RegionOrder": list(regions),
             "FailureToleranceCount": self._tolerated,
             "MaxConcurrentPercentage": self.deployer.deployment.max_concurrent_percentage,
             "ConcurrencyMode": "SOFT_FAILURE_TOLERANCE",

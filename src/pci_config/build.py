@@ -60,7 +60,7 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         Path("org_setup/artifacts/template.yaml"): artifacts(),
         Path("org_setup/delegated_admin/template.yaml"): delegated_admin(rdk_json),
         Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, document_policies(folder)),
-        Path("org_setup/member_regional/template.yaml"): member_regional(),
+        Path("org_setup/member_regional/template.yaml"): member_regional(catalogue, rdk_json),
         **document_templates(assignment, restore_names(folder), documents),
     }
     checked_in = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pci_config import rdk_json as settings_file
+from pci_config.admin_templates import artifacts, delegated_admin
 from pci_config.bundle import build_bundle
 from pci_config.catalogue import Catalogue, documents_folder
 from pci_config.document_policies import document_policies
@@ -55,8 +56,10 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         "conformance_pack_global.yaml": build_pack(catalogue, rdk_json, "global", documents, exceptions),
     }
     templates = {
+        Path("org_setup/artifacts/template.yaml"): artifacts(),
+        Path("org_setup/delegated_admin/template.yaml"): delegated_admin(rdk_json),
         Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, document_policies(folder)),
-        Path("org_setup/member_regional/template.yaml"): member_regional(),
+        Path("org_setup/member_regional/template.yaml"): member_regional(catalogue, rdk_json),
         **document_templates(assignment, restore_names(folder), documents),
     }
     checked_in = {

@@ -9,6 +9,7 @@ import typer
 
 from pci_config import __version__
 from pci_config.cli_assess import assess_command
+from pci_config.cli_deploy import add_commands
 from pci_config.cli_exceptions import exceptions_app
 from pci_config.cli_remediate import remediate_app
 from pci_config.cli_rules import rules_app
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("assess")(assess_command)
+add_commands(app)
 app.add_typer(rules_app, name="rules")
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(remediate_app, name="remediate")

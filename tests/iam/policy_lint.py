@@ -6,7 +6,7 @@ A wildcard resource needs a reason, written as part of the statement's Sid, the 
 
 - `…HasNoResourceLevel…`: AWS knows no resource for these actions; the data must agree;
 - `…HasNoResourceLevelForAll…`: whoever asks for all of a type names none; no data, reading only;
-- `…OtherAccounts…`: what is read belongs to other accounts or to AWS; reading only;
+- `…OtherAccounts…`: what is read belongs to other accounts or to AWS; reading only, or TELLING one resource that is named;
 - `…RulesJudgeEveryResource…`: the rules' function reads the configuration of every resource of a type; no data, reading only.
 """
 
@@ -83,6 +83,8 @@ ESCALATION = {
     "sso": "AttachManagedPolicyToPermissionSet CreateAccountAssignment PutInlinePolicyToPermissionSet",
 }
 FORBIDDEN = {f"{service}:{name}".lower() for service, names in ESCALATION.items() for name in names.split()}
+# They hand a fact to whoever is named, and change nothing there.
+TELLING = {"events:putevents"}
 # They read data or secrets, not configuration: only of what is named.
 READING_DATA = {
     "dynamodb": "BatchGetItem GetItem Query Scan",
@@ -210,7 +212,7 @@ def _resource(
         mine = True  # its ARNs have no account, and it serves the caller's own
     if not mine and OTHER_ACCOUNTS not in sid:
         yield f"{resource} is not limited to the own account; say why in the Sid ({OTHER_ACCOUNTS})"
-    elif not mine and changing:
+    elif not mine and changing and not ({action.lower() for action in changing} <= TELLING and not set("*?") & set(resource)):
         yield f"{resource} is not limited to the own account, and {', '.join(changing)} changes things"
 
 

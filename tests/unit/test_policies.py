@@ -19,6 +19,7 @@ from policy_lint import DATA, FORBIDDEN, IAM_DATA, OWN_ACCOUNT, PERMISSIONS_MANA
 
 from pci_config.catalogue import documents_folder, project_root
 from pci_config.document_policies import document_policies
+from pci_config.event_forwarding import FORWARDER_ROLE
 from pci_config.iam_policy import Policy, Principal, parse_policy
 from pci_config.role_trust import Trusted, judge_trust
 
@@ -26,6 +27,7 @@ ROOT = project_root()
 OTHER_ACCOUNT, EVIDENCE = "210987654321", "evidence-bucket"
 PLACEHOLDERS = {
     "AWS::Partition": "aws", "AWS::AccountId": OWN_ACCOUNT, "AWS::Region": "eu-west-1", "EvidenceBucket": EVIDENCE,
+    "EventBus": f"arn:aws:events:eu-west-1:{OTHER_ACCOUNT}:event-bus/pci-config",
 }  # fmt: skip
 ARTEFACTS = artefacts()
 FOLDER = documents_folder(ROOT)
@@ -72,7 +74,10 @@ ROLES = {name: filled(properties) for name, properties in resources("AWS::IAM::R
 POLICIES = {
     name: {"Version": "2012-10-17", "Statement": [s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"]]}
     for name, role in ROLES.items()
+    if "Policies" in role
 }
+# roles that have a policy of AWS alone, because a service asks for it
+OF_AWS = {"pci-config-aggregator": ["arn:aws:iam::aws:policy/service-role/AWSConfigRoleForOrganizations"]}
 DOCUMENTS = sorted(ARTEFACTS.documents)
 
 
@@ -86,6 +91,11 @@ def test_every_document_has_a_role_of_its_own_with_its_own_policy() -> None:
         assert set(ROLES[name]) == {"RoleName", "Description", "AssumeRolePolicyDocument", "Policies", "Tags"}, (
             "nothing beside it"
         )
+
+
+def test_policies_of_aws_are_used_only_where_a_service_asks_for_one() -> None:
+    assert {name: role["ManagedPolicyArns"] for name, role in ROLES.items() if "ManagedPolicyArns" in role} == OF_AWS
+    assert set(POLICIES) | set(OF_AWS) == set(ROLES)
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
@@ -123,6 +133,7 @@ ACCEPTED = {
     ],
 }
 DESCRIBE, REVOKE, PASS = 0, 1, 2
+BUSES = f"arn:aws:events:eu-west-1:{OTHER_ACCOUNT}:event-bus"
 GROUPS = f"arn:aws:ec2:*:{OWN_ACCOUNT}:security-group/*"
 BROKEN: list[tuple[int, dict[str, Any], str]] = [
     (REVOKE, {"Sid": None}, "every statement needs a Sid of its own"),
@@ -151,6 +162,17 @@ BROKEN: list[tuple[int, dict[str, Any], str]] = [
         "and ec2:RevokeSecurityGroupEgress changes things",
     ),
     (REVOKE, {"Resource": [GROUPS, "*"]}, "Resource is a wildcard; say why in the Sid"),
+    (REVOKE, {"Action": "events:PutEvents", "Resource": f"{BUSES}/x"}, "is not limited to the own account; say why"),
+    (
+        REVOKE,
+        {"Action": "events:PutEvents", "Resource": f"{BUSES}/*", "Sid": "OfOtherAccounts"},
+        "and events:PutEvents changes things",
+    ),
+    (
+        REVOKE,
+        {"Action": ["events:PutEvents", "events:PutRule"], "Resource": f"{BUSES}/x", "Sid": "OfOtherAccounts"},
+        "changes things",
+    ),
     (
         DESCRIBE,
         {"Action": "dynamodb:Query", "Sid": "RulesJudgeEveryResource"},
@@ -392,6 +414,18 @@ def test_the_function_is_invoked_by_config_of_its_own_account_only() -> None:
     assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
 
 
+def test_the_forwarder_is_assumed_by_rules_that_forward_only() -> None:
+    (statement,) = ROLES[FORWARDER_ROLE]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": OWN_ACCOUNT},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:events:*:{OWN_ACCOUNT}:rule/pci-config-forward-*"},
+    }
+    rules = [properties["Name"] for _, properties in resources("AWS::Events::Rule")]
+    assert rules
+    assert all(name.startswith("pci-config-forward-") for name in rules)
+
+
 def test_roles_have_no_path_and_a_name_that_iam_takes() -> None:
     for name, role in ROLES.items():
         assert re.fullmatch(r"[A-Za-z0-9-]{1,64}", name)
@@ -402,5 +436,7 @@ def test_roles_have_no_path_and_a_name_that_iam_takes() -> None:
 def test_templates_hold_no_other_way_in() -> None:
     """No users, keys, groups or policies that reach further than a role of one stack."""
     kinds = {resource["Type"] for template in templates().values() for resource in template["Resources"].values()}
-    assert not {kind for kind in kinds if kind.startswith("AWS::IAM::")} - {"AWS::IAM::Role"}
+    assert not {kind for kind in kinds if kind.startswith("AWS::IAM::")} - {"AWS::IAM::Role", "AWS::IAM::ServiceLinkedRole"}
+    (linked,) = [properties for _, properties in resources("AWS::IAM::ServiceLinkedRole")]
+    assert linked == {"AWSServiceName": "config.amazonaws.com"}, "AWS writes its policy, and nobody passes it on"
     assert Path(IAM_FOLDER / "simulate_requests.mjs").is_file()

@@ -221,7 +221,8 @@ def test_it_covers_everything_that_the_templates_deploy() -> None:
             elif kind == "AWS::Lambda::Function":
                 assert covered("Function", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{properties['FunctionName']}")
             elif kind == "AWS::Logs::LogGroup":
-                assert covered("FunctionLog", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{properties['LogGroupName']}")
+                begins, _of_the_stack = properties["LogGroupName"]["Fn::Join"][1]
+                assert covered("FunctionLog", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{begins}-1a2b")
     known = {"AWS::IAM::Role", "AWS::SSM::Document", "AWS::SSM::Parameter", "AWS::Lambda::Function", "AWS::Logs::LogGroup"}
     assert kinds - known == {"AWS::Lambda::Permission"}, "part of the function; a new kind needs a statement"
 

@@ -18,6 +18,9 @@ account that has no function yet, and a fix cannot start without its document. T
 `AutoDeployment` with `DependsOn` says the same for accounts that join later. StackSets never deploy to the management account:
 it gets the same templates as stacks of its own, or is excluded from the packs.
 
+`artifacts` and `delegated_admin` are the delegated administrator's own, and come before: they have the buckets that all of this
+is read from, and what the organization's results and evidence go to. `pci-config deploy` does everything in this order.
+
 When all of it is there, [service_control_policy](service_control_policy/README.md) keeps the accounts' administrators from
 it."""
 LIMITS = f"""\

@@ -15,6 +15,7 @@ from pci_config.rdk_json import RdkJson
 from pci_config.sandbox.server import MotoServer
 
 GLOBAL_TEMPLATE, REGIONAL_TEMPLATE = "org_setup/member_global/template.yaml", "org_setup/member_regional/template.yaml"
+BUCKET_PREFIX = "card-issuer-pci-config"
 PACKS = {"regional": ("pci-dss", "conformance_pack.yaml"), "global": ("pci-dss-global", "conformance_pack_global.yaml")}
 
 
@@ -36,7 +37,7 @@ def deploy(server: MotoServer, root: Path, rdk_json: RdkJson, progress: Callable
             formation = clients.build_client("cloudformation")
             if home:
                 _stack(formation, "pci-config-member-global", templates[GLOBAL_TEMPLATE], {})
-            parameters = {"CodeBucket": _bucket(region), "CodeKey": key}
+            parameters = {"CodeBucketPrefix": BUCKET_PREFIX, "CodeKey": key}
             _stack(formation, "pci-config-member-regional", templates[REGIONAL_TEMPLATE], parameters)
             for name, text in document_stacks.items():
                 _stack(formation, f"pci-config-{name.replace('_', '-')}", text, {})
@@ -58,7 +59,7 @@ def _delivered(s3: Any, region: str, key: str, body: str) -> dict[str, str]:
 
 
 def _bucket(region: str) -> str:
-    return f"card-issuer-pci-config-{region}"
+    return f"{BUCKET_PREFIX}-{region}"
 
 
 def _artefacts(server: MotoServer, deployer: str, region: str, bundle: Path, key: str) -> None:
@@ -78,3 +79,7 @@ def _stack(formation: object, name: str, template: str, parameters: dict[str, st
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
+    (stack,) = formation.describe_stacks(StackName=name)["Stacks"]  # type: ignore[attr-defined]
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        events = formation.describe_stack_events(StackName=name)["StackEvents"]  # type: ignore[attr-defined]
+        raise RuntimeError(f"{name}: {events[0].get('ResourceStatusReason')}")

@@ -83,6 +83,8 @@ Peer = Annotated[
 TierName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^PCI(_[A-Z0-9]+)+$")]
 DocumentValue = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+OrganizationalUnit = Annotated[str, StringConstraints(pattern=r"^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$")]
+Percentage = Annotated[int, Field(ge=0, le=100)]
 ManagedRuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+(_[A-Z0-9]+)*$")]
 
 
@@ -181,6 +183,44 @@ class ProtectionModel(_Strict):
     )
 
 
+class DeploymentModel(_Strict):
+    """How `pci-config deploy` reaches the organization's accounts."""
+
+    organizational_units: list[OrganizationalUnit] = Field(
+        alias="OrganizationalUnits", default=[], description="Root (r-…) or units (ou-…) to deploy to; none: the root."
+    )
+    excluded_accounts: list[AccountId] = Field(
+        alias="ExcludedAccounts", default=[], max_length=1000, description="Accounts that get neither stacks nor packs."
+    )
+    management_account: bool = Field(
+        alias="ManagementAccount",
+        default=False,
+        description="true: the management account has stacks of its own and gets the packs; false: it is excluded.",
+    )
+    failure_tolerance_percentage: Percentage = Field(
+        alias="FailureTolerancePercentage",
+        default=10,
+        description="Share of accounts in a Region that may fail before a rollout stops.",
+    )
+    max_concurrent_percentage: Annotated[int, Field(ge=1, le=100)] = Field(
+        alias="MaxConcurrentPercentage", default=25, description="Share of accounts in a Region that change at one time."
+    )
+    recorder: Literal["existing", "create"] = Field(
+        alias="Recorder", default="existing", description="create: the configuration recorder is deployed as well."
+    )
+    packs: Literal["organization", "stackset"] = Field(
+        alias="Packs",
+        default="organization",
+        description="organization: packs of every account; stackset: packs of the accounts of OrganizationalUnits only.",
+    )
+    alarm_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] | None = Field(
+        alias="AlarmEmail", default=None, description="Receives alarms; it has to be confirmed by a mail from AWS."
+    )
+    aggregator: Annotated[str, StringConstraints(pattern=r"^[\w-]+$", max_length=256)] | None = Field(
+        alias="Aggregator", default=None, description="An aggregator that is there already; none: one is made."
+    )
+
+
 class RdkJsonModel(_Strict):
     """The content of rdk.json."""
 
@@ -195,6 +235,7 @@ class RdkJsonModel(_Strict):
     managed_rules: dict[ManagedRuleId, dict[str, str]] = Field(alias="ManagedRules", default={})
     remediation: RemediationModel = Field(alias="Remediation", default=RemediationModel())
     protection: ProtectionModel = Field(alias="Protection", default=ProtectionModel())
+    deployment: DeploymentModel = Field(alias="Deployment", default=DeploymentModel())
 
 
 class RdkJson:
@@ -302,6 +343,9 @@ _PATTERNS = {
     r"^[a-z0-9][a-z0-9-]*$": "a tier name of lower-case letters, digits and hyphens",
     r"^PCI(_[A-Z0-9]+)+$": "a rule id such as PCI_LISTENER_TLS_ONLY",
     r"^[A-Z0-9]+(_[A-Z0-9]+)*$": "a managed rule id such as ACCESS_KEYS_ROTATED",
+    r"^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$": "the root (r-…) or an organizational unit (ou-…)",
+    r"^[^@\s]+@[^@\s]+$": "an e-mail address",
+    r"^[\w-]+$": "an aggregator's name",
 }
 
 

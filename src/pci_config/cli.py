@@ -11,6 +11,7 @@ from pci_config import __version__
 from pci_config.cli_assess import assess_command
 from pci_config.cli_exceptions import exceptions_app
 from pci_config.cli_init import init_command
+from pci_config.cli_preflight import preflight_command
 from pci_config.cli_remediate import remediate_app
 from pci_config.cli_rules import rules_app
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init")(init_command)
+app.command("preflight")(preflight_command)
 app.command("assess")(assess_command)
 app.add_typer(rules_app, name="rules")
 app.add_typer(exceptions_app, name="exceptions")

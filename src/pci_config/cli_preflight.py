@@ -47,20 +47,19 @@ def preflight_command(
     from pci_config.deploy.preflight import checks, failed  # noqa: PLC0415
     from pci_config.deploy.preflight_check import Question  # noqa: PLC0415
     from pci_config.deploy.preflight_reading import demand, read_facts  # noqa: PLC0415
-    from pci_config.document_stacks import read_assignment  # noqa: PLC0415
     from pci_config.rdk_json import RdkJson, SettingsError  # noqa: PLC0415
     from pci_config.recording_needs import needs  # noqa: PLC0415
 
     try:
         rdk_json = RdkJson.load(settings)
         catalogue = Catalogue.load()
-        assignment = read_assignment(project_root())
+        wanted = demand(catalogue, project_root())
     except (SettingsError, CatalogueError) as error:
         _refuse(str(error))
     clients, enter = _sessions(profile, role_name, rdk_json.settings.home_region)
     with _progress() as tell:
         facts = read_facts(clients, rdk_json, role_name or "", enter, tell)
-    asked = Question(facts, rdk_json, demand(catalogue, assignment), needs(catalogue), datetime.now(UTC))
+    asked = Question(facts, rdk_json, wanted, needs(catalogue), datetime.now(UTC))
     found = checks(asked)
     if output_format is TableFormat.JSON:
         counts = {verdict: sum(check.verdict == verdict for check in found) for verdict in STYLES}

@@ -6,14 +6,24 @@ Accounts are entered by a role when one is named; calls for each account and Reg
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pci_config.catalogue import Catalogue
-from pci_config.configuration_recorder import recorder_state
+from pci_config.catalogue import Catalogue, documents_folder
+from pci_config.deploy.preflight_account_reading import (
+    Clients,
+    account_facts,
+    attempt,
+    code_of,
+    pages,
+    place_facts,
+    reason_of,
+    tagged,
+)
 from pci_config.deploy.preflight_check import CONFIG, CONFIG_PACKS, CONTROL_TOWER, STACK_SETS
 from pci_config.deploy.preflight_facts import (
     AccountFacts,
@@ -26,37 +36,19 @@ from pci_config.deploy.preflight_facts import (
     Place,
     PlaceFacts,
     Read,
-    T,
     Unread,
 )
-from pci_config.document_stacks import assigned
+from pci_config.document_stacks import assigned, read_assignment
 from pci_config.org_names import (
     ADMIN_STACK,
     ARTIFACTS_STACK,
-    GLOBAL_PACK,
     MEMBER_PREFIX,
-    PREFIX,
-    REGIONAL_PACK,
-    TAG,
-    TAG_VALUE,
     artifacts_bucket,
 )
-from pci_config.org_templates import FUNCTION_ROLE
-from pci_config.pack import FUNCTION_NAME
 from pci_config.rdk_json import RdkJson
 
 WORKERS = 8
 AS_ADMINISTRATOR = {"CallAs": "DELEGATED_ADMIN"}
-RULE_PREFIX, DOCUMENT_PREFIX = "PCI_", "PciConfig-"
-MEMBER_PACKS = tuple(f"OrgConformsPack-{pack}-" for pack in (REGIONAL_PACK, GLOBAL_PACK))
-LONGEST_REASON = 220
-# Stacks that are gone or on their way count no more against the quota.
-LIVE_STACKS = (
-    "CREATE_COMPLETE", "CREATE_FAILED", "CREATE_IN_PROGRESS", "DELETE_FAILED", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE",
-    "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE",
-    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE",
-    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS",
-)  # fmt: skip
 OWN_ACTIONS = (
     "sts:GetCallerIdentity",
     "account:ListRegions",
@@ -79,47 +71,20 @@ OWN_ACTIONS = (
     "s3:ListBucket",
     "servicequotas:ListServiceQuotas",
 )
-MEMBER_ACTIONS = (
-    "account:ListRegions",
-    "cloudformation:DescribeAccountLimits",
-    "cloudformation:ListStacks",
-    "config:DescribeConfigRules",
-    "config:DescribeConfigurationRecorderStatus",
-    "config:DescribeConfigurationRecorders",
-    "config:DescribeConformancePacks",
-    "config:DescribeDeliveryChannelStatus",
-    "config:DescribeDeliveryChannels",
-    "config:DescribeRetentionConfigurations",
-    "iam:GetAccountSummary",
-    "iam:GetRole",
-    "lambda:GetAccountSettings",
-    "lambda:GetFunction",
-    "ssm:ListDocuments",
-)
-
-
-class Clients(Protocol):
-    def build_client(self, service: str, region: str | None = None) -> Any: ...
 
 
 Enter = Callable[[str], "Clients | str"]  # clients of an account, or why there are none
 
 
-def demand(catalogue: Catalogue, kept: Mapping[int, Sequence[str]]) -> Demand:
-    """What a deployment of this catalogue adds to every account. `kept` is the assignment of documents to templates."""
-    regional = [*catalogue.rules.values(), *catalogue.managed_rules.values()]
+def demand(catalogue: Catalogue, root: Path) -> Demand:
+    """What a deployment of this catalogue adds to every account."""
+    scopes = [entry.region_scope for entry in catalogue.rules.values()]
+    scopes += [managed.region_scope for managed in catalogue.managed_rules.values()]
+    folder = documents_folder(root)
+    documents = len([*folder.glob("*/document.yaml"), *folder.glob("*/restore.yaml")])
     fixes = {fix.document for entry in catalogue.rules.values() for fix in entry.fixes}
-    fixed = sum(entry.region_scope == "global" for entry in regional)
-    # most fixes have a restore; two for each is on the safe side
-    return Demand(len(regional) - fixed, fixed, 2 * len(fixes), 2 + len(assigned(kept, fixes)))
-
-
-def attempt(work: Callable[[], T]) -> Read[T]:
-    """The answer, or the reason why there is none."""
-    try:
-        return work()
-    except (ClientError, BotoCoreError) as error:
-        return Unread(_reason(error))
+    stack_sets = 2 + len(assigned(read_assignment(root), fixes))
+    return Demand(scopes.count("regional"), scopes.count("global"), documents, stack_sets)
 
 
 def read_facts(
@@ -151,7 +116,7 @@ class _Reading:
         return Facts(
             caller=caller,
             organization=organization,
-            active=attempt(lambda: frozenset(active)) if not isinstance(active, Unread) else active,
+            active=active if isinstance(active, Unread) else frozenset(active),
             units=units,
             members=members,
             trusted=trusted,
@@ -220,11 +185,11 @@ class _Reading:
                 children = pages(organizations.list_organizational_units_for_parent, "OrganizationalUnits", ParentId=parent)
                 waiting += [str(child["Id"]) for child in children]
         except ClientError as error:
-            if _code(error) in ("ParentNotFoundException", "OrganizationalUnitNotFoundException"):
+            if code_of(error) in ("ParentNotFoundException", "OrganizationalUnitNotFoundException"):
                 return None
-            return Unread(_reason(error))
+            return Unread(reason_of(error))
         except BotoCoreError as error:
-            return Unread(_reason(error))
+            return Unread(reason_of(error))
         return found
 
     def _trusted(self) -> frozenset[str]:
@@ -323,7 +288,7 @@ class _Reading:
         except ClientError as error:
             if "does not exist" in str(error):
                 return
-            yield Named("stack", f"{name} in {region}", Unread(_reason(error)))
+            yield Named("stack", f"{name} in {region}", Unread(reason_of(error)))
             return
         for stack in stacks:
             yield Named("stack", f"{name} in {region}", tagged(stack.get("Tags")))
@@ -333,7 +298,7 @@ class _Reading:
         try:
             self._client("s3", region).head_bucket(Bucket=name, ExpectedBucketOwner=owner)
         except ClientError as error:
-            return False if _code(error) in ("404", "NoSuchBucket", "NotFound") else Unread(_reason(error))
+            return False if code_of(error) in ("404", "NoSuchBucket", "NotFound") else Unread(reason_of(error))
         return True
 
     def _limits(self) -> dict[str, int]:
@@ -377,101 +342,6 @@ class _Reading:
         return accounts, places
 
 
-def account_facts(clients: Clients, home: str) -> AccountFacts:
-    iam = clients.build_client("iam", home)
-
-    def roles() -> tuple[int, int]:
-        summary = iam.get_account_summary()["SummaryMap"]
-        return int(summary["Roles"]), int(summary["RolesQuota"])
-
-    listed = clients.build_client("account", home).list_regions
-    regions: Read[Mapping[str, str]] = attempt(
-        lambda: {str(each["RegionName"]): str(each["RegionOptStatus"]) for each in pages(listed, "Regions")}
-    )
-    return AccountFacts(regions, attempt(roles), _tagged_thing("role", FUNCTION_ROLE, lambda: _role_tags(iam)))
-
-
-def place_facts(clients: Clients, region: str) -> PlaceFacts:
-    config, ssm = clients.build_client("config", region), clients.build_client("ssm", region)
-    cloudformation, functions = clients.build_client("cloudformation", region), clients.build_client("lambda", region)
-    stacks = attempt(
-        lambda: [
-            str(stack["StackName"])
-            for stack in pages(cloudformation.list_stacks, "StackSummaries", StackStatusFilter=list(LIVE_STACKS))
-        ]
-    )
-
-    def stack_limit() -> Read[int]:
-        limits = pages(cloudformation.describe_account_limits, "AccountLimits")
-        found = [int(limit["Value"]) for limit in limits if limit["Name"] == "StackLimit"]
-        return found[0] if found else Unread("CloudFormation tells no StackLimit")
-
-    limit = attempt(stack_limit)
-    return PlaceFacts(
-        recorder=attempt(lambda: recorder_state(config)),
-        rules=_others(lambda: pages(config.describe_config_rules, "ConfigRules"), "ConfigRuleName", RULE_PREFIX),
-        packs=_others(
-            lambda: pages(config.describe_conformance_packs, "ConformancePackDetails"),
-            "ConformancePackName",
-            *MEMBER_PACKS,
-            REGIONAL_PACK,
-        ),
-        documents=_others(
-            lambda: pages(ssm.list_documents, "DocumentIdentifiers", Filters=[{"Key": "Owner", "Values": ["Self"]}]),
-            "Name",
-            DOCUMENT_PREFIX,
-        ),
-        stacks=stacks
-        if isinstance(stacks, Unread)
-        else sum(not name.startswith((PREFIX, f"StackSet-{PREFIX}")) for name in stacks),
-        stack_limit=limit,
-        concurrency=attempt(lambda: int(functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])),
-        function=_tagged_thing(
-            "function", FUNCTION_NAME, lambda: functions.get_function(FunctionName=FUNCTION_NAME).get("Tags") or {}
-        ),
-    )
-
-
-def _others(listed: Callable[[], Iterator[Mapping[str, Any]]], member: str, *ours: str) -> Read[int]:
-    return attempt(lambda: sum(not str(each[member]).startswith(ours) for each in listed()))
-
-
-def _tagged_thing(what: str, name: str, tags: Callable[[], Mapping[str, str]]) -> Read[Named | None]:
-    try:
-        return Named(what, name, tags().get(TAG) == TAG_VALUE)
-    except ClientError as error:
-        return None if _code(error) in ("NoSuchEntity", "ResourceNotFoundException") else Unread(_reason(error))
-    except BotoCoreError as error:
-        return Unread(_reason(error))
-
-
-def _role_tags(iam: Any) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in iam.get_role(RoleName=FUNCTION_ROLE)["Role"].get("Tags") or []}
-
-
-def tagged(tags: Sequence[Mapping[str, str]] | None) -> bool:
-    return any(tag.get("Key") == TAG and tag.get("Value") == TAG_VALUE for tag in tags or ())
-
-
-def pages(call: Any, member: str, **request: Any) -> Iterator[Mapping[str, Any]]:
-    """Every entry of a paged answer."""
-    token: dict[str, str] = {}
-    while True:
-        answer = call(**request, **token)
-        yield from answer.get(member) or []
-        if not answer.get("NextToken"):
-            return
-        token = {"NextToken": answer["NextToken"]}
-
-
 def _names_of(accounts: Iterator[Mapping[str, Any]]) -> dict[str, str]:
     """Active accounts with their names."""
     return {str(a["Id"]): str(a.get("Name", "")) for a in accounts if (a.get("State") or a.get("Status")) == "ACTIVE"}
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code"))
-
-
-def _reason(error: Exception) -> str:
-    return str(error)[:LONGEST_REASON]

@@ -52,7 +52,7 @@ def attempt(work: Callable[[], T]) -> Read[T]:
     try:
         return work()
     except (ClientError, BotoCoreError) as error:
-        return Unread(_reason(error))
+        return Unread(reason_of(error))
 
 
 def account_facts(clients: Clients, home: str) -> AccountFacts:

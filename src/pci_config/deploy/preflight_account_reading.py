@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from pci_config.configuration_recorder import recorder_state
 from pci_config.deploy.preflight_facts import AccountFacts, Named, PlaceFacts, Read, T, Unread
@@ -51,7 +52,7 @@ def attempt(work: Callable[[], T]) -> Read[T]:
     """The answer, or the reason why there is none."""
     try:
         return work()
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         return Unread(reason_of(error))
 
 

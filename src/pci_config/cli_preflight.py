@@ -76,6 +76,7 @@ def _sessions(profile: str | None, role_name: str | None, home_region: str) -> t
     import boto3  # noqa: PLC0415 - takes a moment to import
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+    from pci_config.deploy.preflight_account_reading import reason_of  # noqa: PLC0415
     from pci_config.sources.account import SessionClients  # noqa: PLC0415
 
     try:
@@ -92,7 +93,7 @@ def _sessions(profile: str | None, role_name: str | None, home_region: str) -> t
         try:
             keys = clients.build_client("sts").assume_role(RoleArn=arn, RoleSessionName="pci-config-preflight")["Credentials"]
         except (ClientError, BotoCoreError) as error:
-            return f"{arn} cannot be assumed ({error})"
+            return f"{role_name} cannot be assumed ({reason_of(error)})"
         entered = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=home_region)
         return SessionClients(entered, home_region)
 

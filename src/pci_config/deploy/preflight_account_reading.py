@@ -14,6 +14,7 @@ from pci_config.org_names import GLOBAL_PACK, PREFIX, REGIONAL_PACK, TAG, TAG_VA
 from pci_config.org_templates import FUNCTION_ROLE
 from pci_config.pack import FUNCTION_NAME
 
+DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403")
 RULE_PREFIX, DOCUMENT_PREFIX = "PCI_", "PciConfig-"
 MEMBER_PACKS = tuple(f"OrgConformsPack-{pack}-" for pack in (REGIONAL_PACK, GLOBAL_PACK))
 LONGEST_REASON = 220
@@ -146,4 +147,7 @@ def code_of(error: ClientError) -> str:
 
 
 def reason_of(error: Exception) -> str:
+    """Short, and alike for all accounts: a refusal's message names the account, its code says enough."""
+    if isinstance(error, ClientError) and code_of(error) in DENIED:
+        return f"{error.operation_name}: {code_of(error)}"
     return str(error)[:LONGEST_REASON]

@@ -102,5 +102,5 @@ def _quota(check: str, room: quotas.Headroom | Unread) -> Check:
 
 def _outcome(room: quotas.Headroom | Unread) -> Outcome:
     if isinstance(room, Unread):
-        return NOT_ASSESSED, "what is used cannot be counted", "name a role of every account with --role-name"
+        return NOT_ASSESSED, f"what is used cannot be counted ({room.why})", "name a role of every account with --role-name"
     return room.verdict, str(room), room.fix

@@ -1,7 +1,7 @@
 """Adds to moto what tells whether an account is ready for a deployment: Regions that are on, limits, applied quotas.
 
-Source: API references of Account Management (ListRegions), CloudFormation (DescribeAccountLimits), Lambda (GetAccountSettings) and
-Service Quotas (ListServiceQuotas); figures: AWS General Reference, AWS Config quotas (2025).
+Source: API references of Account Management (ListRegions), CloudFormation (DescribeAccountLimits), Lambda (GetAccountSettings)
+and Service Quotas (ListServiceQuotas); figures: AWS General Reference, AWS Config quotas (2025).
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ CONCURRENT_EXECUTIONS = 1000
 
 def install() -> None:
     """Teach moto the actions of this module. Installing again changes nothing."""
-    AccountResponse.list_regions = list_regions
-    CloudFormationResponse.describe_account_limits = describe_account_limits
-    LambdaResponse.get_account_settings = get_account_settings
-    ServiceQuotasResponse.list_service_quotas = list_service_quotas
+    for responses, action in (
+        (AccountResponse, list_regions),
+        (CloudFormationResponse, describe_account_limits),
+        (LambdaResponse, get_account_settings),
+        (ServiceQuotasResponse, list_service_quotas),
+    ):
+        setattr(responses, action.__name__, action)
     account_urls.url_paths["{0}/listRegions$"] = AccountResponse.dispatch
     lambda_urls.url_paths[r"{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LambdaResponse.dispatch
 

@@ -19,7 +19,7 @@ from moto.core.exceptions import JsonRESTError
 
 from pci_config.pack_limits import MAX_S3_TEMPLATE_BYTES, MAX_TEMPLATE_BYTES
 from pci_config.sandbox.evaluations import EvaluationRefusedError, EvaluationStore, StoredEvaluation
-from pci_config.sandbox.pack_template import ALLOWED_TYPES, PackRefusedError, evaluate
+from pci_config.sandbox.pack_template import ALLOWED_TYPES, PackRefusedError, PackResource, evaluate
 
 PAGE = 100
 
@@ -174,14 +174,24 @@ def _known_rule(self: Any, name: str) -> None:
 def put_conformance_pack(self: Any) -> str:
     request = _request(self)
     name = request["ConformancePackName"]
+    _own_pack(self, name)
     given = {entry["ParameterName"]: entry["ParameterValue"] for entry in request.get("ConformancePackInputParameters") or []}
-    pseudo = {"AWS::AccountId": self.current_account, "AWS::Region": self.region, "AWS::Partition": "aws"}
     try:
         text, max_bytes = _template(self, request)
-        resources = evaluate(text, given, pseudo, max_bytes)
+        resources = evaluate(text, given, pseudo_parameters(self.config_backend), max_bytes)
     except PackRefusedError as error:
         raise JsonRESTError("ConformancePackTemplateValidationException", str(error)) from None
-    known = state_of(self.config_backend)
+    pack = deploy_pack(self.config_backend, name, resources)
+    return json.dumps({"ConformancePackArn": _pack_arn(self, name, pack)})
+
+
+def pseudo_parameters(backend: Any) -> dict[str, str]:
+    return {"AWS::AccountId": backend.account_id, "AWS::Region": backend.region_name, "AWS::Partition": "aws"}
+
+
+def deploy_pack(backend: Any, name: str, resources: Sequence[PackResource]) -> dict[str, Any]:
+    """Put the rules and remediations of a pack into the account and Region of moto's backend."""
+    known = state_of(backend)
     pack = known.packs.setdefault(name, {"id": f"conformance-pack-{uuid.uuid4().hex[:10]}", "rules": []})
     suffixed = {}
     for resource in resources:
@@ -192,17 +202,40 @@ def put_conformance_pack(self: Any) -> str:
             properties = {**resource.properties, "ConfigRuleName": rule_name}
             if inputs is not None:
                 properties["InputParameters"] = json.dumps(inputs)
-            self.config_backend.put_config_rule(properties, [])
+            backend.put_config_rule(properties, [])
     for gone in set(pack["rules"]) - set(suffixed.values()):
-        self.config_backend.delete_config_rule(gone)
-        known.evaluations.forget(gone)
-        known.remediations.pop(gone, None)
+        _forget_rule(backend, gone)
     pack["rules"] = sorted(suffixed.values())
+    for rule_name in pack["rules"]:
+        known.remediations.pop(rule_name, None)
     for resource in resources:
         if resource.type == ALLOWED_TYPES[1]:
             rule_name = suffixed[resource.properties["ConfigRuleName"]]
             known.remediations[rule_name] = {**resource.properties, "ConfigRuleName": rule_name}
-    return json.dumps({"ConformancePackArn": _pack_arn(self, name, pack)})
+    return pack
+
+
+def remove_pack(backend: Any, name: str) -> bool:
+    """Take a pack and its rules out of an account and Region; whether it was there."""
+    pack = state_of(backend).packs.pop(name, None)
+    for rule_name in pack["rules"] if pack else ():
+        _forget_rule(backend, rule_name)
+    return pack is not None
+
+
+def _forget_rule(backend: Any, rule_name: str) -> None:
+    known = state_of(backend)
+    known.remediations.pop(rule_name, None)
+    known.evaluations.forget(rule_name)
+    if rule_name in backend.config_rules:
+        backend.delete_config_rule(rule_name)
+
+
+def _own_pack(self: Any, name: str) -> None:
+    """A member cannot change a pack of its organization."""
+    pack = state_of(self.config_backend).packs.get(name)
+    if pack and pack.get("organization"):
+        raise JsonRESTError("AccessDeniedException", f"An AWS service owns the conformance pack {name}")
 
 
 def _template(self: Any, request: Mapping[str, Any]) -> tuple[str, int]:
@@ -223,7 +256,7 @@ def _pack_arn(self: Any, name: str, pack: Mapping[str, Any]) -> str:
 
 
 def describe_conformance_packs(self: Any) -> str:
-    packs = state_of(self.config_backend).packs
+    packs = _asked_packs(self)
     found = [
         {"ConformancePackName": name, "ConformancePackId": pack["id"], "ConformancePackArn": _pack_arn(self, name, pack)}
         for name, pack in sorted(packs.items())
@@ -231,8 +264,19 @@ def describe_conformance_packs(self: Any) -> str:
     return json.dumps({"ConformancePackDetails": found})
 
 
-def describe_conformance_pack_status(self: Any) -> str:
+def _asked_packs(self: Any) -> dict[str, dict[str, Any]]:
     packs = state_of(self.config_backend).packs
+    names = _request(self).get("ConformancePackNames") or sorted(packs)
+    if set(names) - set(packs):
+        raise JsonRESTError("NoSuchConformancePackException", "One or more conformance packs are not there.")
+    return {name: packs[name] for name in names}
+
+
+def describe_conformance_pack_status(self: Any) -> str:
+    """Here an unknown name is no error: its model names none."""
+    packs = state_of(self.config_backend).packs
+    names = _request(self).get("ConformancePackNames") or sorted(packs)
+    packs = {name: packs[name] for name in names if name in packs}
     found = [
         {
             "ConformancePackName": name,
@@ -248,14 +292,10 @@ def describe_conformance_pack_status(self: Any) -> str:
 
 
 def delete_conformance_pack(self: Any) -> str:
-    known = state_of(self.config_backend)
-    pack = known.packs.pop(_request(self)["ConformancePackName"], None)
-    if pack is None:
+    name = _request(self)["ConformancePackName"]
+    _own_pack(self, name)
+    if not remove_pack(self.config_backend, name):
         raise JsonRESTError("NoSuchConformancePackException", "the pack does not exist")
-    for name in pack["rules"]:
-        known.remediations.pop(name, None)
-        known.evaluations.forget(name)
-        self.config_backend.delete_config_rule(name)
     return "{}"
 
 

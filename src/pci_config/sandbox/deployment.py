@@ -78,3 +78,7 @@ def _stack(formation: object, name: str, template: str, parameters: dict[str, st
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
+    (stack,) = formation.describe_stacks(StackName=name)["Stacks"]  # type: ignore[attr-defined]
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        events = formation.describe_stack_events(StackName=name)["StackEvents"]  # type: ignore[attr-defined]
+        raise RuntimeError(f"{name}: {events[0].get('ResourceStatusReason')}")

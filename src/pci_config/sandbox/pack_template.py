@@ -5,6 +5,8 @@ Source: Config API reference, PutConformancePack; CloudFormation user guide, int
 
 from __future__ import annotations
 
+import functools
+import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,10 +57,7 @@ def evaluate(
     """
     if len(text.encode()) > max_bytes:
         raise PackRefusedError(f"the template has {len(text.encode())} bytes; a pack takes {max_bytes}")
-    try:
-        template = yaml.load(text, Loader=_Loader)  # noqa: S506 - derives from SafeLoader
-    except yaml.YAMLError as error:
-        raise PackRefusedError(f"the template is not YAML: {error}") from None
+    template = pickle.loads(_pickled(text))  # noqa: S301 - its own bytes
     unknown = sorted(
         set(template) - {"AWSTemplateFormatVersion", "Description", "Parameters", "Conditions", "Mappings", "Resources"}
     )
@@ -76,6 +75,15 @@ def evaluate(
         resources.append(PackResource(logical_id, resource["Type"], resolver.value(resource["Properties"])))
     _check_references(resources)
     return resources
+
+
+@functools.lru_cache(maxsize=16)
+def _pickled(text: str) -> bytes:
+    """The template, read once for all accounts."""
+    try:
+        return pickle.dumps(yaml.load(text, Loader=_Loader))  # noqa: S506 - derives from SafeLoader
+    except yaml.YAMLError as error:
+        raise PackRefusedError(f"the template is not YAML: {error}") from None
 
 
 def _check_references(resources: list[PackResource]) -> None:

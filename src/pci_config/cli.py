@@ -9,6 +9,7 @@ import typer
 
 from pci_config import __version__
 from pci_config.cli_assess import assess_command
+from pci_config.cli_cost import cost_command
 from pci_config.cli_exceptions import exceptions_app
 from pci_config.cli_init import init_command
 from pci_config.cli_preflight import preflight_command
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command("init")(init_command)
 app.command("preflight")(preflight_command)
+app.command("cost")(cost_command)
 app.command("assess")(assess_command)
 app.add_typer(rules_app, name="rules")
 app.add_typer(exceptions_app, name="exceptions")

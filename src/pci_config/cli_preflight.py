@@ -1,4 +1,4 @@
-"""`pci-config preflight` and `pci-config cost`: options, and how the answer is told. The work is in `deploy/`."""
+"""`pci-config preflight`: options, and how the answer is told. The work is in `deploy/preflight*.py`."""
 
 from __future__ import annotations
 

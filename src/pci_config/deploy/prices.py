@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -142,10 +143,9 @@ def _checked(path: Path, source: str, content: Mapping[str, Any]) -> Prices:
 
 
 def _number(place: str, value: Any, most: float = float("inf")) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-        raise PricesError(
-            f"{place}: {value!r} is not valid; expected a number from 0" + (f" to {most:g}" if most < 1e9 else "")
-        )
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (0 <= value <= most and isfinite(value)):
+        top = f" to {most:g}" if isfinite(most) else ""
+        raise PricesError(f"{place}: {value!r} is not valid; expected a number from 0{top}")
     return float(value)
 
 

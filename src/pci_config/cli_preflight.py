@@ -64,7 +64,14 @@ def preflight_command(
     if output_format is TableFormat.JSON:
         counts = {verdict: sum(check.verdict == verdict for check in found) for verdict in STYLES}
         typer.echo(
-            json.dumps({"summary": counts, "checks": [check.document() for check in found]}, indent=2, ensure_ascii=False)
+            json.dumps(
+                {
+                    "summary": counts,
+                    "checks": [check.document() for check in found],
+                },
+                indent=2,
+                ensure_ascii=False,
+            )
         )
     else:
         _tell_checks(found)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pci_config.init_questions import BY_PLACE, QUESTIONS, Answer, Question
+from pci_config.org_names import AGGREGATOR
 from pci_config.rdk_json import RdkJson, SettingsError
 
 
@@ -77,8 +78,9 @@ def proposed(found: Found) -> dict[str, Answer]:
             answers[question.place] = tuple(sorted(ids))
         elif len(ids) == 1:  # of two that look alike a person chooses
             answers[question.place] = ids[0]
-    if len(found.aggregators) == 1:
-        answers["Deployment.Aggregator"] = found.aggregators[0]
+    foreign = [name for name in found.aggregators if name != AGGREGATOR]  # ours is not to be named: its stack would drop it
+    if len(foreign) == 1:
+        answers["Deployment.Aggregator"] = foreign[0]
     return answers
 
 

@@ -239,6 +239,24 @@ def test_refusals_are_facts_and_are_alike_for_all_accounts(tmp_path: Path) -> No
     assert "Rate exceeded" in reason_of(other)
 
 
+def test_calls_are_constant_for_each_account_and_region() -> None:
+    class Counting(Fake):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls: list[str] = []
+
+        def __getattr__(self, operation: str) -> Any:
+            self.calls.append(operation)
+            return super().__getattr__(operation)
+
+    clients = Counting()
+    place_facts(clients, REGION)
+    assert len(clients.calls) <= 12, clients.calls
+    before = len(clients.calls)
+    account_facts(clients, REGION)
+    assert len(clients.calls) - before <= 3
+
+
 def test_the_landing_zone_is_asked_for_where_control_tower_is_in_use(tmp_path: Path) -> None:
     zone = {"version": "4.0", "status": "ACTIVE", "driftStatus": {"status": "DRIFTED"}}
     answers: dict[str, Any] = {

@@ -88,6 +88,11 @@ def test_a_home_region_outside_the_regions_in_use_is_not_proposed() -> None:
     assert proposed(Found(region="eu-north-1")) == {"HomeRegion": "eu-north-1", "Regions": ("eu-north-1",)}
 
 
+def test_our_own_aggregator_is_not_proposed_as_one_that_is_there_already() -> None:
+    assert proposed(Found(aggregators=("pci-config",))) == {}
+    assert proposed(Found(aggregators=("org", "pci-config"))) == {"Deployment.Aggregator": "org"}
+
+
 def test_two_aggregators_or_a_delegated_management_account_propose_nothing() -> None:
     assert proposed(Found(management="1", administrators=("1",), aggregators=("a", "b"))) == {"Accounts.management": "1"}
 

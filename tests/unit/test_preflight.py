@@ -592,6 +592,14 @@ def test_quotas_in_accounts_tell_the_tightest_place() -> None:
     )
 
 
+def test_roles_that_are_ours_already_are_not_added_again() -> None:
+    ours = replace(ACCOUNT, roles=(990, 1000), function_role=Named("role", "pci-config-rules", True))
+    found = [
+        d for _, d in seen(preflight_quotas.quota_headroom_in_accounts, replace(READY, accounts={MEMBER: ours})) if "roles" in d
+    ]
+    assert "990 used and 0 ours of 1000, 10 free" in found[0]
+
+
 @pytest.mark.parametrize(("limit", "verdict"), [(99, "warn"), (100, "pass"), (DENIED, "not assessed")])
 def test_concurrent_executions(limit: Any, verdict: str) -> None:
     facts = replace(READY, places=dict.fromkeys(READY.places, replace(PLACE, concurrency=limit)))

@@ -16,7 +16,7 @@ from pci_config.deploy.preflight_check import (
     Question,
     by_places,
 )
-from pci_config.deploy.preflight_facts import AccountFacts, PlaceFacts, Unread
+from pci_config.deploy.preflight_facts import AccountFacts, Named, PlaceFacts, Unread
 from pci_config.org_names import AGGREGATOR, GLOBAL_PACK, REGIONAL_PACK
 
 
@@ -49,18 +49,20 @@ def quota_headroom_in_accounts(question: Question) -> Iterator[Check]:
     facts, demand, home = question.facts, question.demand, question.home
     by_quota: dict[str, dict[str, quotas.Headroom | Unread]] = defaultdict(dict)
     for account in question.targets:
-        roles = facts.accounts.get(account, AccountFacts()).roles
-        used, limit = (roles, None) if isinstance(roles, Unread) else roles
-        by_quota[quotas.ROLES.id][account] = quotas.headroom(quotas.ROLES, used, demand.roles, facts, limit)
+        inside = facts.accounts.get(account, AccountFacts())
+        used, limit = (inside.roles, None) if isinstance(inside.roles, Unread) else inside.roles
+        deployed = isinstance(inside.function_role, Named) and inside.function_role.ours is True  # ours are counted as used
+        added = 0 if deployed else demand.roles
+        by_quota[quotas.ROLES.id][account] = quotas.headroom(quotas.ROLES, used, added, facts, limit)
         for region in question.regions:
             place, at = facts.places.get((account, region), PlaceFacts()), f"{account} {region}"
-            for quota, count, added, told_limit in (
+            for quota, count, ours, told_limit in (
                 (quotas.RULES, place.rules, demand.rules(region, home), None),
                 (quotas.PACKS, place.packs, demand.packs(region, home), None),
                 (quotas.DOCUMENTS, place.documents, demand.documents, None),
                 (quotas.STACKS, place.stacks, demand.stack_sets, place.stack_limit),
             ):
-                by_quota[quota.id][at] = quotas.headroom(quota, count, added, facts, told_limit)
+                by_quota[quota.id][at] = quotas.headroom(quota, count, ours, facts, told_limit)
     for name, by_place in by_quota.items():
         yield from _tightest(f"quota {name}", by_place)
 

@@ -85,8 +85,6 @@ RuleId = Annotated[str, StringConstraints(pattern=r"^PCI(_[A-Z0-9]+)+$")]
 OrganizationalUnit = Annotated[str, StringConstraints(pattern=r"^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$")]
 Percentage = Annotated[int, Field(ge=0, le=100)]
 DocumentValue = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-OrganizationalUnit = Annotated[str, StringConstraints(pattern=r"^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$")]
-Percentage = Annotated[int, Field(ge=0, le=100)]
 ManagedRuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+(_[A-Z0-9]+)*$")]
 
 

@@ -26,7 +26,7 @@ from pci_config.remediate.planning import Planner, numbered
 from pci_config.remediate.running import Runner, advice
 from pci_config.remediate.state import Attempt, State, only_one, read_state, state_path, write_state
 from pci_config.report.rows import Row, rows_of
-from pci_config.sandbox.pack_template import evaluate
+from pci_config.sandbox.pack_template import MAX_S3_TEMPLATE_BYTES, evaluate
 
 ROOT = project_root()
 CATALOGUE, RDK_JSON = Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")
@@ -256,7 +256,7 @@ def test_a_document_gets_what_the_pack_would_pass() -> None:
     compared = 0
     for name in ("conformance_pack.yaml", "conformance_pack_global.yaml"):
         text = documents.checked_in[Path(name)].replace(f"::{deployer}:role", f"::{PRODUCTION}:role")
-        for resource in evaluate(text, {}, pseudo):
+        for resource in evaluate(text, {}, pseudo, MAX_S3_TEMPLATE_BYTES):
             if resource.type == "AWS::Config::RemediationConfiguration":
                 rule = CATALOGUE.rules[resource.properties["ConfigRuleName"]]
                 assert rule.remediation

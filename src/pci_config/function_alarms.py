@@ -46,7 +46,7 @@ ALARMS: Mapping[str, FunctionAlarm] = {
 
 
 def alarm_parameters() -> dict[str, Any]:
-    what = "SNS topic of each Region that alarms tell, as <account>:<name>; none: alarms without action"
+    what = "SNS topic of each Region that alarms tell, as account:name; none: alarms without action"
     return {"AlarmTopic": optional(what, "[0-9]{12}:[A-Za-z0-9_-]{1,256}")}
 
 

@@ -18,6 +18,7 @@ from pci_config.org_names import PREFIX
 from pci_config.template_forms import is_given, managed_tags, only_if, optional
 
 PERIOD_SECONDS = 300
+ALARM_PREFIX = f"{PREFIX}-rules-"
 HAS_TOPIC = "HasAlarmTopic"
 
 
@@ -64,7 +65,7 @@ def _alarm(alarm: FunctionAlarm, function: str) -> dict[str, Any]:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmName": f"{PREFIX}-rules-{alarm.name}",
+            "AlarmName": f"{ALARM_PREFIX}{alarm.name}",
             "AlarmDescription": alarm.meaning,
             "Namespace": "AWS/Lambda",
             "MetricName": alarm.metric,

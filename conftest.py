@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from typing import Any
 
+import botocore.session
 import pytest
+from botocore.client import ClientCreator
 
 DUMMY = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -16,6 +20,26 @@ DUMMY = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # takes longer than all else
 }
+
+
+def _share_methods() -> None:
+    """Thousands of clients are made in the tests. botocore makes a function for every operation of a service each time, which
+    are hundreds; they depend on the service alone, so that all clients of a service can have the same."""
+    made: dict[tuple[str, str], Any] = {}
+    make = ClientCreator._create_methods
+
+    def shared(self: ClientCreator, service_model: Any) -> Any:
+        key = service_model.service_name, service_model.api_version
+        if key not in made:
+            made[key] = make(self, service_model)
+        return dict(made[key])
+
+    ClientCreator._create_methods = shared
+
+
+_share_methods()
+# Each session would read the service models from the disk again: EC2's alone are megabytes of JSON
+botocore.session.create_loader = functools.lru_cache(botocore.session.create_loader)
 
 
 @pytest.fixture(autouse=True)

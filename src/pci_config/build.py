@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pci_config import rdk_json as settings_file
 from pci_config.admin_templates import artifacts, delegated_admin
 from pci_config.bundle import build_bundle
@@ -27,6 +25,7 @@ from pci_config.pages.document import document_pages
 from pci_config.pages.stacks import stacks_page
 from pci_config.rdk_json import RdkJson
 from pci_config.recording_needs import needs
+from pci_config.requirements import parsed_yaml
 from pci_config.service_control import control_files
 
 OWN_ACCOUNT = Path("build/own_account")  # packs for one account, without an organization
@@ -51,7 +50,7 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         for name in document_names(folder)
     }
     texts |= {restore: build_restore(folder / fix, rdk_json.document) for fix, restore in restore_names(folder).items()}
-    documents = {name: yaml.safe_load(text) for name, text in texts.items()}
+    documents = {name: parsed_yaml(text) for name, text in texts.items()}
     assignment = assigned(read_assignment(root), document_names(folder))
     packs = {
         "conformance_pack.yaml": build_pack(catalogue, rdk_json, "regional", documents, exceptions),

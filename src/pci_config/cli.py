@@ -9,8 +9,11 @@ import typer
 
 from pci_config import __version__
 from pci_config.cli_assess import assess_command
+from pci_config.cli_cost import cost_command
 from pci_config.cli_deploy import add_commands
 from pci_config.cli_exceptions import exceptions_app
+from pci_config.cli_init import init_command
+from pci_config.cli_preflight import preflight_command
 from pci_config.cli_remediate import remediate_app
 from pci_config.cli_rules import rules_app
 
@@ -22,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init_command)
+app.command("preflight")(preflight_command)
+app.command("cost")(cost_command)
 app.command("assess")(assess_command)
 add_commands(app)
 app.add_typer(rules_app, name="rules")

@@ -35,6 +35,12 @@ Role = Annotated[str | None, typer.Option(help="ARN of a role to assume first.")
 Single = Annotated[
     bool, typer.Option("--single-account", help="The caller's own account alone: plain stacks and packs, no organization.")
 ]
+Management = Annotated[
+    bool,
+    typer.Option(
+        "--management-account", help="The caller's account is the management account: its own stacks, as deployed last."
+    ),
+]
 Format = Annotated[OutputFormat, typer.Option("--format", help="json: one document on standard output, progress on error.")]
 Exceptions = Annotated[
     Path | None, typer.Option(help="The register of exceptions; default: exceptions.yaml beside the settings file.")
@@ -49,6 +55,7 @@ def plan_command(
     profile: Profile = None,
     role: Role = None,
     single_account: Single = False,
+    management_account: Management = False,
     output_format: Format = OutputFormat.TEXT,
 ) -> None:
     """Tell what `deploy` would create, update and delete. Nothing is changed.
@@ -56,12 +63,8 @@ def plan_command(
     Example: pci-config plan --profile security --format json
     """
     with _told(output_format):
-        from pci_config.deploy.desired import desired  # noqa: PLC0415 - so that other commands start quickly
-        from pci_config.deploy.plan import make_plan  # noqa: PLC0415
-
-        deployer = _deployer(_settings(settings), profile, role, single_account, output_format)
-        release, store = _release(deployer, exceptions or settings.with_name("exceptions.yaml"))
-        plan = make_plan(deployer, store, desired(deployer, release))
+        deployer = _deployer(_settings(settings), profile, role, _mode(single_account, management_account), output_format)
+        plan, _run = _planned(deployer, exceptions or settings.with_name("exceptions.yaml"))
         if output_format is OutputFormat.JSON:
             _write(plan.document())
         else:
@@ -74,6 +77,7 @@ def deploy_command(
     profile: Profile = None,
     role: Role = None,
     single_account: Single = False,
+    management_account: Management = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the release before the present one.")] = False,
     yes: Yes = False,
     timeout: Minutes = 120,
@@ -86,26 +90,18 @@ def deploy_command(
     if output_format is OutputFormat.JSON and not yes:
         _refuse("--format json asks nothing; add --yes")
     with _told(output_format):
-        from pci_config.deploy.desired import desired  # noqa: PLC0415 - see above
-        from pci_config.deploy.phases import deploy  # noqa: PLC0415
-        from pci_config.deploy.plan import make_plan  # noqa: PLC0415
-
-        deployer = _deployer(_settings(settings), profile, role, single_account, output_format, timeout)
-        if rollback:
-            release, store = _previous(deployer)
-        else:
-            release, store = _release(deployer, exceptions or settings.with_name("exceptions.yaml"))
-        wanted = desired(deployer, release)
-        plan = make_plan(deployer, store, wanted)
+        mode = _mode(single_account, management_account)
+        deployer = _deployer(_settings(settings), profile, role, mode, output_format, timeout)
+        plan, run = _planned(deployer, exceptions or settings.with_name("exceptions.yaml"), rollback)
         if output_format is OutputFormat.TEXT:
             _tell_plan(plan)
         if plan.to_do and not yes and not typer.confirm("Deploy?"):
             _refuse("Nothing was changed.")
-        outcome = deploy(deployer, store, wanted, rollback)
+        outcome = run()
         if output_format is OutputFormat.JSON:
             _write({"plan": plan.document(), "outcome": outcome.document()})
         else:
-            _tell_outcome(outcome, f"Deployed: release {release.id[:12]}, version {release.version}.")
+            _tell_outcome(outcome, f"Deployed: release {plan.release.id[:12]}, version {plan.release.version}.")
         raise typer.Exit(FAILED if outcome.failures else OK)
 
 
@@ -126,7 +122,7 @@ def status_command(
         from pci_config.deploy.release import Store  # noqa: PLC0415 - see above
         from pci_config.deploy.status import read_everything  # noqa: PLC0415
 
-        deployer = _deployer(_settings(settings), profile, role, single_account, output_format)
+        deployer = _deployer(_settings(settings), profile, role, _mode(single_account), output_format)
         status = read_everything(deployer, Store(deployer))
         if output_format is OutputFormat.JSON:
             _write(status.document())
@@ -140,13 +136,15 @@ def destroy_command(
     profile: Profile = None,
     role: Role = None,
     single_account: Single = False,
+    management_account: Management = False,
     yes: Yes = False,
     timeout: Minutes = 120,
     output_format: Format = OutputFormat.TEXT,
 ) -> None:
     """Delete what was deployed from every account. Evidence, archives and logs stay.
 
-    Asks for the organization's name as rdk.json has it (its id if it has none; the account's id with --single-account).
+    Asks for the organization's name as rdk.json has it (its id if it has none; the account's id with
+    --single-account and --management-account).
 
     Example: pci-config destroy --profile security
     """
@@ -157,7 +155,8 @@ def destroy_command(
         from pci_config.deploy.release import Store  # noqa: PLC0415
 
         rdk_json = _settings(settings)
-        deployer = _deployer(rdk_json, profile, role, single_account, output_format, timeout)
+        mode = _mode(single_account, management_account)
+        deployer = _deployer(rdk_json, profile, role, mode, output_format, timeout)
         deletions = what_is_there(deployer)
         if output_format is OutputFormat.TEXT:
             for change in deletions:
@@ -165,7 +164,7 @@ def destroy_command(
             kept = rdk_json.evidence_bucket
             typer.echo(f"Stays: {f'the evidence bucket {kept}, ' if kept else ''}archives and log groups.")
         if not yes:
-            name = deployer.account if single_account else rdk_json.model.organization or deployer.organization.id
+            name = deployer.account if mode else rdk_json.model.organization or deployer.organization.id
             if typer.prompt(f"All of this will be deleted. Type {name} to go on", default="", show_default=False) != name:
                 _refuse("Nothing was changed.")
         outcome = destroy(deployer, Store(deployer))
@@ -195,14 +194,43 @@ def _settings(path: Path) -> RdkJson:
         _refuse(str(error))
 
 
-def _deployer(
-    rdk_json: RdkJson, profile: str | None, role: str | None, single: bool, output: OutputFormat, minutes: int = 120
-) -> Deployer:
-    from pci_config.deploy.deployer import Deployer, session  # noqa: PLC0415 - see above
-    from pci_config.deploy.waiting import Waiting  # noqa: PLC0415
+def _mode(single: bool, management: bool = False) -> str:
+    """Which account of its own is deployed to: single, management, or none."""
+    if single and management:
+        _refuse("--single-account and --management-account exclude each other")
+    return "single" if single else "management" if management else ""
 
-    tell: Callable[[str], None] = lambda text: typer.echo(text, err=output is OutputFormat.JSON)  # noqa: E731
-    return Deployer(session(profile, role, rdk_json.settings.home_region), rdk_json, single, Waiting(minutes * 60), tell)
+
+def _deployer(
+    rdk_json: RdkJson, profile: str | None, role: str | None, mode: str, output: OutputFormat, minutes: int = 120
+) -> Deployer:
+    from pci_config.deploy import deployer as deployers  # noqa: PLC0415 - so that other commands start quickly
+    from pci_config.deploy import waiting  # noqa: PLC0415
+
+    return deployers.Deployer(
+        deployers.session(profile, role, rdk_json.settings.home_region),
+        rdk_json,
+        single=mode == "single",
+        waiting=waiting.Waiting(minutes * 60),
+        tell=lambda text: typer.echo(text, err=output is OutputFormat.JSON),
+        management=mode == "management",
+    )
+
+
+def _planned(deployer: Deployer, exceptions: Path, rollback: bool = False) -> tuple[Plan, Callable[[], Outcome]]:
+    """The plan, and what carries it out."""
+    from pci_config.deploy.desired import desired, desired_of_management  # noqa: PLC0415 - see above
+    from pci_config.deploy.phases import deploy, deploy_to_management  # noqa: PLC0415
+    from pci_config.deploy.plan import make_plan, plan_of_management  # noqa: PLC0415
+
+    if deployer.management:
+        release, store = _present(deployer)
+        specs = desired_of_management(deployer, release)
+        plan = plan_of_management(deployer, store, specs, release)
+        return plan, lambda: deploy_to_management(deployer, store, specs)
+    release, store = _previous(deployer) if rollback else _release(deployer, exceptions)
+    wanted = desired(deployer, release)
+    return make_plan(deployer, store, wanted), lambda: deploy(deployer, store, wanted, rollback)
 
 
 def _release(deployer: Deployer, exceptions: Path) -> tuple[Release, Store]:
@@ -234,6 +262,17 @@ def build_packs() -> tuple[str, ...]:
     from pci_config.deploy.release import PACK_FILES  # noqa: PLC0415 - see above
 
     return tuple(PACK_FILES.values())
+
+
+def _present(deployer: Deployer) -> tuple[Release, Store]:
+    from pci_config.deploy.problems import DeployError  # noqa: PLC0415 - see above
+    from pci_config.deploy.release import Store  # noqa: PLC0415
+
+    store = Store(deployer)
+    release = store.history().newest
+    if release is None:
+        raise DeployError("the delegated administrator has deployed nothing yet", "run `pci-config deploy` there first")
+    return release, store
 
 
 def _previous(deployer: Deployer) -> tuple[Release, Store]:

@@ -7,6 +7,7 @@ are replaced by the modules' own source: a document decides by exactly the code 
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ NO_CONSTANTS: Mapping[str, str] = {}
 MAX_DOCUMENT_BYTES = 64 * 1024  # SSM document quota
 ROOM_BYTES = 8 * 1024  # kept for exceptions and for an organization of many accounts
 INDENTATION = re.compile(r"^(?: {4})+", re.MULTILINE)
+NO_SETTINGS = "SETTINGS = json.loads('{}')"
 ARCHIVE_SETTINGS = ("Account", "Buckets", "TrustedDestinations")
 # attributes of `Settings` by which a script reads a part of rdk.json
 READ_SETTINGS = {"network_tiers": "NetworkTiers", "accounts": "Accounts", "accounts_of": "Accounts", "regions": "Regions"}
@@ -159,13 +161,13 @@ def inlined_script(path: Path, handler: str, settings: Mapping[str, Any], except
     stated = f"EXCEPTIONS = json.loads({json.dumps(json.dumps(entries))})"
     parts = [EXCEPTIONS_LINE.sub(lambda _: stated, _stripped(modules[name], PACKAGE / f"{name}.py")) for name in order]
     source = _stripped(path.read_text("utf-8"), path)
-    if SETTINGS_LINE.search(source):
-        used = _settings_for(needed("\n".join((*parts, source)), handler), settings)
-        stated = f"SETTINGS = json.loads({json.dumps(json.dumps(used, sort_keys=True))})"
-        source = "import json\n" + SETTINGS_LINE.sub(lambda _: stated, source)
+    source = SETTINGS_LINE.sub(lambda _: f"import json\n{NO_SETTINGS}", source)
     joined = "\n".join((*parts, source))
     _check(joined, path)
     text = "from __future__ import annotations\n\n" + needed(joined, handler)
+    if NO_SETTINGS in text:
+        used = _settings_for(text, settings)
+        text = text.replace(NO_SETTINGS, f"SETTINGS = json.loads({json.dumps(used, sort_keys=True)!r})")
     if "{{" in text:
         raise CatalogueError(f"{path}: '{{{{' in a script is taken for a variable by Automation; write it another way")
     return text
@@ -193,7 +195,7 @@ def imported_modules(source: str, path: Path) -> dict[str, str]:
 
 
 def _gather(source: str, path: Path, modules: dict[str, str]) -> None:
-    for node in ast.walk(ast.parse(source)):
+    for node in _imports(source):
         if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "pci_config" for alias in node.names):
             raise CatalogueError(
                 f"{path}: line {node.lineno}: write `from pci_config.module import name`: the build follows that form"
@@ -212,16 +214,22 @@ def _gather(source: str, path: Path, modules: dict[str, str]) -> None:
                 _gather(modules[name], PACKAGE / f"{name}.py", modules)
 
 
+@functools.lru_cache(256)  # many documents stand on the same modules
+def _imports(source: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    return tuple(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
 def _depth(name: str, modules: Mapping[str, str]) -> int:
     """How many levels of other modules a module stands on: those come before it."""
     needed = [
         (node.module or "").removeprefix("pci_config.")
-        for node in ast.walk(ast.parse(modules[name]))
+        for node in _imports(modules[name])
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pci_config.")
     ]
     return 1 + max((_depth(other, modules) for other in needed), default=0)
 
 
+@functools.lru_cache(256)
 def _stripped(source: str, path: Path) -> str:
     """The source without its docstring at the top, its `__future__` import and its imports from pci_config."""
     tree = ast.parse(source, str(path))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+from pci_config.requirements import parsed_yaml
 
 MAX_TEMPLATE_BYTES = 51_200  # in the request itself
 MAX_S3_TEMPLATE_BYTES = 300_000  # "300 KB" behind TemplateS3Uri
@@ -56,7 +56,7 @@ def rules_of_all(texts: Iterable[str]) -> Use:
 
 def uses(text: str) -> list[Use]:
     """Every limit with what the template uses of it."""
-    template = yaml.safe_load(text)
+    template = parsed_yaml(text)
     rules = [properties for _, properties in _of(template, "ConfigRule")]
     fixes = [properties for _, properties in _of(template, "RemediationConfiguration")]
     defaults = {name: str(spec.get("Default", "")) for name, spec in template["Parameters"].items()}
@@ -92,7 +92,7 @@ def uses(text: str) -> list[Use]:
 
 def pack_counts(text: str) -> dict[str, int]:
     """Rules, remediations, parameters and bytes of a template."""
-    template = yaml.safe_load(text)
+    template = parsed_yaml(text)
     return {
         "rules": len(list(_of(template, "ConfigRule"))),
         "remediations": len(list(_of(template, "RemediationConfiguration"))),

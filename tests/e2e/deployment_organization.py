@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from pci_config.admin_templates import artifacts, delegated_admin
+from pci_config.catalogue import Catalogue
 from pci_config.deploy.deployer import Deployer
 from pci_config.deploy.desired import desired
 from pci_config.deploy.phases import deploy
@@ -23,6 +24,7 @@ from pci_config.rdk_json import RdkJson
 from pci_config.sandbox.bare_organization import ADMIN, OTHER_REGION, REGION, Organization, organization
 from pci_config.sandbox.server import MotoServer
 
+CATALOGUE = Catalogue.load()
 REGIONS = (REGION, OTHER_REGION)
 EVIDENCE = "card-issuer-pci-evidence"
 DOCUMENT = "PciConfig-Fix"

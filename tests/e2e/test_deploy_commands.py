@@ -146,21 +146,12 @@ def test_credentials_of_another_account_are_refused(run: Run, organization: Depl
     assert "delegated_admin" in json.loads(as_document.stdout)["error"]["what"]
 
 
-@pytest.mark.parametrize(
-    ("setting", "value", "told"),
-    [
-        ("Packs", "stackset", "cannot be deployed yet"),
-        ("Recorder", "create", "cannot be deployed yet"),
-        ("ManagementAccount", True, "StackSets do not reach that account"),
-    ],
-)
-def test_what_cannot_be_deployed_yet_is_refused(
-    run: Run, organization: Deployment, setting: str, value: Any, told: str
-) -> None:
+@pytest.mark.parametrize(("setting", "value"), [("Packs", "stackset"), ("Recorder", "create")])
+def test_what_cannot_be_deployed_yet_is_refused(run: Run, organization: Deployment, setting: str, value: str) -> None:
     organization.settings["Deployment"] = {setting: value}
     refused = run("plan")
     assert refused.exit_code == 3
-    assert told in refused.stderr
+    assert f"Deployment.{setting}: '{value}' cannot be deployed yet" in refused.stderr
 
 
 def test_an_account_that_is_no_delegated_administrator_is_told_what_is_missing(run: Run, organization: Deployment) -> None:
@@ -256,3 +247,55 @@ def test_a_single_account_is_left_by_destroy(run: Run, alone: Deployment) -> Non
         assert alone.client(MANAGEMENT, "cloudformation", region).describe_stacks()["Stacks"] == []
         assert alone.rules_in(MANAGEMENT, region) == set()
     assert run("status", "--single-account").exit_code == 1
+
+
+# --------------------------------------------------------------------------------------------------- management account
+
+
+def test_the_management_account_has_stacks_of_its_own_and_the_organizations_packs(run: Run, organization: Deployment) -> None:
+    organization.settings["Deployment"] = {"ManagementAccount": True}
+    for region in REGIONS:
+        organization.record(MANAGEMENT, region)
+    organization.account = MANAGEMENT
+    early = run("deploy", "--yes", "--management-account")
+    assert early.exit_code == 3
+    assert "the delegated administrator has deployed nothing yet" in early.stderr
+    organization.account = ADMIN
+    first = run("deploy", "--yes")
+    assert first.exit_code == 1
+    assert f"{MANAGEMENT} eu-west-1 pci-dss: ResourceNotFoundException" in first.stderr
+    assert "try again in" not in first.stdout  # waiting does not help here
+    assert "run `pci-config deploy --management-account`, then deploy again" in first.stderr
+    assert organization.rules_in(organization.org.members[1]) == {"PCI_ONE", "PCI_TWO", "PCI_GLOBAL"}
+    refused = run("plan", "--management-account")
+    assert refused.exit_code == 3
+    assert f"the management account is {MANAGEMENT}" in refused.stderr
+    organization.account = MANAGEMENT
+    assert "5 to create" in run("plan", "--management-account").stdout
+    own = run("deploy", "--yes", "--management-account")
+    assert own.exit_code == 0, own.output
+    stacks = organization.client(MANAGEMENT, "cloudformation").describe_stacks()["Stacks"]
+    assert {stack["StackName"] for stack in stacks} == {
+        "pci-config-member-global",
+        "pci-config-member-regional",
+        "pci-config-member-documents-1",
+    }
+    again = json.loads(run("plan", "--management-account", "--format", "json").stdout)
+    assert again["summary"]["unchanged"] == len(again["changes"]) == 5
+    organization.account = ADMIN
+    second = run("deploy", "--yes")
+    assert second.exit_code == 0, second.output
+    assert organization.rules_in(MANAGEMENT) == {"PCI_ONE", "PCI_TWO", "PCI_GLOBAL"}
+    assert run("status").exit_code == 0
+    assert run("destroy", "--yes").exit_code == 0
+    assert organization.rules_in(MANAGEMENT) == set()
+    organization.account = MANAGEMENT
+    gone = run("destroy", "--management-account", answer=f"{MANAGEMENT}\n")
+    assert gone.exit_code == 0, gone.output
+    assert organization.client(MANAGEMENT, "cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_two_kinds_of_one_account_exclude_each_other(run: Run) -> None:
+    refused = run("plan", "--single-account", "--management-account")
+    assert refused.exit_code == 2
+    assert "exclude each other" in refused.stderr

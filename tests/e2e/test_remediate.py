@@ -15,12 +15,12 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from generated import artefacts
 from moto.iam.exceptions import LimitExceededException
 from moto.iam.responses import IamResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
 from typer.testing import CliRunner
 
-from pci_config import build
 from pci_config.catalogue import Catalogue, documents_folder, project_root
 from pci_config.cli import app
 from pci_config.documents import build_document, build_restore
@@ -460,7 +460,7 @@ def test_an_automatic_fix_mends_what_aws_config_finds(server: MotoServer) -> Non
     settings["Remediation"]["Rules"] = {RULE: {"Mode": "automatic", "MaximumAutomaticAttempts": 1}}
     Path("rdk.json").write_text(json.dumps(settings), "utf-8")
     catalogue, rdk_json = Catalogue.load(ROOT), RdkJson.load(Path("rdk.json"))
-    pack = build_pack(catalogue, rdk_json, "global", build.generate(ROOT, catalogue, rdk_json).documents, own_account=True)
+    pack = build_pack(catalogue, rdk_json, "global", artefacts().documents, own_account=True)
     now, state = datetime.now(UTC), config_service.state(STAGING, REGION)
     for resource in evaluate(pack, {}, {"AWS::AccountId": STAGING, "AWS::Region": REGION, "AWS::Partition": "aws"}):
         if resource.type == "AWS::Config::RemediationConfiguration":

@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from generated import artefacts
 from typer.testing import CliRunner
 
 from pci_config import build
@@ -233,7 +234,7 @@ def schedules(text: str) -> set[str]:
 
 def test_a_rule_that_the_register_names_is_asked_every_day() -> None:
     pack = Path("conformance_pack.yaml")
-    before = build.generate(ROOT, CATALOGUE, RDK_JSON).checked_in
+    before = artefacts().checked_in
     after = build.generate(
         ROOT, CATALOGUE, RDK_JSON, ExceptionRegister((built(), built(rule="PCI_LISTENER_TLS_ONLY")))
     ).checked_in

@@ -11,6 +11,7 @@ from typing import Any
 import botocore.session
 import pytest
 import yaml
+from generated import artefacts
 
 from pci_config import build
 from pci_config.catalogue import Catalogue, CatalogueError, Fix, project_root
@@ -58,7 +59,7 @@ def resources(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_generated_files_are_up_to_date(catalogue: Catalogue, rdk_json: RdkJson) -> None:
-    outdated = build.drift(ROOT, build.generate(ROOT, catalogue, rdk_json))
+    outdated = build.drift(ROOT, artefacts())
     assert outdated == [], "run `pci-config build`"
 
 
@@ -69,7 +70,7 @@ def test_packs_name_their_generator_on_line_one() -> None:
 
 @pytest.mark.parametrize("scope", ["regional", "global"])
 def test_margin_to_the_limits(scope: str, catalogue: Catalogue, rdk_json: RdkJson) -> None:
-    text = build_pack(catalogue, rdk_json, scope, build.generate(ROOT, catalogue, rdk_json).documents)
+    text = build_pack(catalogue, rdk_json, scope, artefacts().documents)
     found = uses(text)
     assert all(use.free >= 0 for use in found), f"{scope} pack: " + "; ".join(map(str, found))
     assert {use.what: use.limit for use in found} == {
@@ -110,7 +111,7 @@ def test_a_template_that_outgrows_the_request_goes_by_way_of_a_bucket() -> None:
 def test_long_values_stop_the_build_before_aws_does(
     catalogue: Catalogue, rdk_json: RdkJson, monkeypatch: pytest.MonkeyPatch, length: int, message: str | None
 ) -> None:
-    documents = build.generate(ROOT, catalogue, rdk_json).documents
+    documents = artefacts().documents
     buckets = ",".join(f"card-data-bucket-{number:05}" for number in range(length // 22))
     monkeypatch.setitem(rdk_json.rule_parameters, "PCI_BUCKET_LOG_DELIVERED", {"CdeBuckets": buckets})
     if message is None:
@@ -206,7 +207,7 @@ def test_rules_fit_botocores_model() -> None:
 
 
 def test_remediations_fit_botocores_model_and_their_documents(catalogue: Catalogue, rdk_json: RdkJson) -> None:
-    documents = build.generate(ROOT, catalogue, rdk_json).documents
+    documents = artefacts().documents
     found = 0
     for logical_id, resource in resources("RemediationConfiguration"):
         properties = plain(resource["Properties"])
@@ -226,7 +227,7 @@ def test_remediations_fit_botocores_model_and_their_documents(catalogue: Catalog
 
 
 def test_rdk_json_reaches_the_pack(catalogue: Catalogue, rdk_json: RdkJson, monkeypatch: pytest.MonkeyPatch) -> None:
-    documents = build.generate(ROOT, catalogue, rdk_json).documents
+    documents = artefacts().documents
     monkeypatch.setitem(rdk_json.rule_parameters, "PCI_LISTENER_TLS_ONLY", {"MinimumTlsVersion": "1.3"})
     loaded = yaml.safe_load(build_pack(catalogue, rdk_json, "regional", documents))
     assert loaded["Parameters"]["ListenerTlsOnlyMinimumTlsVersion"]["Default"] == "1.3"
@@ -244,7 +245,7 @@ def test_bad_rule_parameters_stop_the_build(
 
 
 def test_a_further_fix_is_checked_and_no_part_of_the_pack(catalogue: Catalogue, rdk_json: RdkJson) -> None:
-    documents = build.generate(ROOT, catalogue, rdk_json).documents
+    documents = artefacts().documents
     rule = catalogue.rules["PCI_TRAIL_DELIVERED"]
 
     def with_further(fix: Fix) -> Catalogue:

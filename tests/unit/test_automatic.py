@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from generated import artefacts
 
-from pci_config import build
 from pci_config.automatic import check, start_of
 from pci_config.catalogue import Catalogue, CatalogueError, Remediation, project_root
 from pci_config.pack import build_pack
@@ -36,7 +36,7 @@ OPT_IN = "IUnderstandThisCanCutTraffic"
 
 @pytest.fixture(scope="module")
 def documents() -> Mapping[str, Any]:
-    return build.generate(ROOT, CATALOGUE, RdkJson.load(ROOT / "rdk.json")).documents
+    return artefacts().documents
 
 
 def settings(folder: Path, rules: Mapping[str, Any], evidence: str | None = "card-issuer-pci-evidence", **more: Any) -> RdkJson:
@@ -211,7 +211,7 @@ def test_a_pack_for_one_account_names_the_roles_of_that_account(
         assert value(properties, "AutomationAssumeRole") == f"arn:aws:iam::600000000006:role/{properties['TargetId']}"
         assert value(organization[rule], "AutomationAssumeRole") == f"arn:aws:iam::200000000002:role/{properties['TargetId']}"
         assert properties["Automatic"] == organization[rule]["Automatic"]
-    text = build.generate(ROOT, CATALOGUE, RdkJson.load(ROOT / "rdk.json")).built[Path("build/own_account") / name]
+    text = artefacts().built[Path("build/own_account") / name]
     assert text == build_pack(CATALOGUE, RdkJson.load(ROOT / "rdk.json"), scope, documents, own_account=True)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from generated import artefacts
 
 from pci_config import build
 from pci_config.catalogue import Catalogue, CatalogueError, documents_folder, project_root
@@ -14,12 +15,11 @@ from pci_config.document_policies import document_policies
 from pci_config.documents import document_names, restore_names
 from pci_config.pages.document import FOLDER, SECTIONS, document_pages, sections
 from pci_config.pages.permissions import actions_of, conditions, permissions_table, place, purpose
-from pci_config.rdk_json import RdkJson
 
 ROOT = project_root()
 CATALOGUE = Catalogue.load(ROOT)
 DOCUMENTS_FOLDER = documents_folder(ROOT)
-ARTEFACTS = build.generate(ROOT, CATALOGUE, RdkJson.load(ROOT / "rdk.json"))
+ARTEFACTS = artefacts()
 PAGES = document_pages(CATALOGUE, DOCUMENTS_FOLDER, ARTEFACTS.documents, "the-evidence")
 RESTORES = restore_names(DOCUMENTS_FOLDER)
 INDEX = PAGES[FOLDER / "README.md"]

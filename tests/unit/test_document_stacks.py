@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
+from generated import artefacts
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pci_config import build
-from pci_config.catalogue import Catalogue, CatalogueError, documents_folder, project_root
+from pci_config.catalogue import CatalogueError, documents_folder, project_root
 from pci_config.document_stacks import (
     ASSIGNMENT,
     FIXES_OF_A_TEMPLATE,
@@ -24,10 +25,9 @@ from pci_config.document_stacks import (
 )
 from pci_config.documents import MAX_DOCUMENT_BYTES, document_names, restore_names
 from pci_config.pack_limits import MAX_TEMPLATE_BYTES as MAX_REQUEST_BYTES
-from pci_config.rdk_json import RdkJson
 
 ROOT = project_root()
-ARTEFACTS = build.generate(ROOT, Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json"))
+ARTEFACTS = artefacts()
 FOLDER = documents_folder(ROOT)
 TEMPLATES = {path: text for path, text in ARTEFACTS.checked_in.items() if path.match("org_setup/*/template.yaml")}
 OF_DOCUMENTS = {path: yaml.safe_load(text) for path, text in TEMPLATES.items() if "member_documents_" in str(path)}

@@ -13,15 +13,14 @@ from typing import Any
 
 import pytest
 import yaml
+from generated import artefacts
 from iam_calls import FOLDER as IAM_FOLDER
 from policy_lint import DATA, FORBIDDEN, IAM_DATA, OWN_ACCOUNT, PERMISSIONS_MANAGEMENT, definitions, faults
 
-from pci_config import build
-from pci_config.catalogue import Catalogue, documents_folder, project_root
+from pci_config.catalogue import documents_folder, project_root
 from pci_config.document_policies import document_policies
 from pci_config.event_forwarding import FORWARDER_ROLE
 from pci_config.iam_policy import Policy, Principal, parse_policy
-from pci_config.rdk_json import RdkJson
 from pci_config.role_trust import Trusted, judge_trust
 
 ROOT = project_root()
@@ -30,7 +29,7 @@ PLACEHOLDERS = {
     "AWS::Partition": "aws", "AWS::AccountId": OWN_ACCOUNT, "AWS::Region": "eu-west-1", "EvidenceBucket": EVIDENCE,
     "EventBus": f"arn:aws:events:eu-west-1:{OTHER_ACCOUNT}:event-bus/pci-config",
 }  # fmt: skip
-ARTEFACTS = build.generate(ROOT, Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json"))
+ARTEFACTS = artefacts()
 FOLDER = documents_folder(ROOT)
 node = pytest.mark.skipif(
     shutil.which("node") is None or not IAM_DATA.is_dir(),

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from generated import artefacts
 
-from pci_config import build
 from pci_config.catalogue import Catalogue, Fix, documents_folder, project_root
 from pci_config.documents import restore_names
 from pci_config.exceptions import ExceptionEntry, ExceptionRegister
@@ -250,7 +250,7 @@ def test_what_has_no_region_is_fixed_where_its_rule_runs() -> None:
 
 def test_a_document_gets_what_the_pack_would_pass() -> None:
     """Of every rule with a fix, in an account and Region: what AWS Config would pass is what `run` passes."""
-    documents = build.generate(ROOT, CATALOGUE, RDK_JSON)
+    documents = artefacts()
     deployer = RDK_JSON.settings.accounts_of("delegated_admin")[0]
     pseudo = {"AWS::AccountId": PRODUCTION, "AWS::Region": "us-east-1", "AWS::Partition": "aws"}
     compared = 0
@@ -274,9 +274,7 @@ def parameter(value: Mapping[str, Any]) -> str:
 
 
 def test_every_document_says_what_it_may_break_and_how_to_undo_it() -> None:
-    assert set(FACTS) == set(build.generate(ROOT, CATALOGUE, RDK_JSON).documents) - set(
-        restore_names(documents_folder(ROOT)).values()
-    )
+    assert set(FACTS) == set(artefacts().documents) - set(restore_names(documents_folder(ROOT)).values())
     for name, facts in FACTS.items():
         assert facts.may_break, name
         assert facts.undo, name

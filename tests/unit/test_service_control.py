@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from generated import artefacts
 from iam_calls import FOLDER as IAM_FOLDER
 from policy_lint import definitions, listed
 
-from pci_config import build
-from pci_config.catalogue import Catalogue, CatalogueError, project_root
+from pci_config.catalogue import CatalogueError, project_root
 from pci_config.iam_policy import parse_policy
 from pci_config.pack import FUNCTION_NAME
 from pci_config.rdk_json import RdkJson, SettingsError
@@ -219,9 +219,9 @@ def covered(kind: str, name: str) -> bool:
 
 
 def test_it_covers_everything_that_the_templates_deploy() -> None:
-    artefacts = build.generate(ROOT, Catalogue.load(ROOT), RDK_JSON)
+    built = artefacts()
     kinds = set()
-    for path, text in artefacts.checked_in.items():
+    for path, text in built.checked_in.items():
         if not path.match("org_setup/member_*/template.yaml"):
             continue
         for resource in yaml.safe_load(text)["Resources"].values():
@@ -277,7 +277,7 @@ def test_it_stays_far_from_the_limit() -> None:
 
 def test_prefixes_are_those_of_the_names() -> None:
     assert FUNCTION_NAME.startswith(OWN_PREFIX)
-    assert all(name.startswith(DOCUMENT_PREFIX) for name in build.generate(ROOT, Catalogue.load(ROOT), RDK_JSON).documents)
+    assert all(name.startswith(DOCUMENT_PREFIX) for name in artefacts().documents)
 
 
 # ------------------------------------------------------------------------------------------------------------- settings

@@ -37,13 +37,15 @@ class Organization:
 
 @dataclass
 class Deployer:
-    """The account whose credentials are used. `single`: it alone is deployed to, and there is no organization."""
+    """The account whose credentials are used. `single`: it alone is deployed to, and there is no organization. `management`: it
+    is the management account, which StackSets do not reach and which gets the members' templates as stacks of its own."""
 
     session: Session
     rdk_json: RdkJson
     single: bool = False
     waiting: Waiting = field(default_factory=Waiting)
     tell: Callable[[str], None] = lambda _: None
+    management: bool = False
     version: str = __version__
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -77,7 +79,15 @@ class Deployer:
         return self.rdk_json.model.deployment
 
     def bucket(self, region: str) -> str:
-        return artifacts_bucket(self.account, region)
+        return artifacts_bucket(self.artefacts_account, region)
+
+    @property
+    def artefacts_account(self) -> str:
+        """Whose buckets have the artefacts."""
+        if not self.management:
+            return self.account
+        owners = self.rdk_json.settings.accounts.get("delegated_admin") or ("",)
+        return owners[0]
 
     @cached_property
     def account(self) -> str:
@@ -85,6 +95,8 @@ class Deployer:
         with doing("ask who the caller is (sts:GetCallerIdentity)"):
             account = str(self.client("sts").get_caller_identity()["Account"])
         expected = self.rdk_json.settings.accounts.get("delegated_admin", ())
+        if self.management:
+            return self._checked_management(account)
         if not self.single and account not in expected:
             raise DeployError(
                 f"the credentials are of account {account}; {self.rdk_json.path}: Accounts.delegated_admin is "
@@ -92,6 +104,20 @@ class Deployer:
                 "use that account's credentials (--profile, --role), or --single-account to deploy to the caller's own account",
             )
         return account
+
+    def _checked_management(self, account: str) -> str:
+        if account != self.organization.management:
+            raise DeployError(
+                f"the credentials are of account {account}; the management account is {self.organization.management}",
+                "use that account's credentials (--profile, --role), or leave --management-account away",
+            )
+        return account
+
+    @property
+    def pack_accounts(self) -> frozenset[str]:
+        """Accounts that are to have the packs."""
+        organization = self.organization
+        return organization.members | ({organization.management} if self.deployment.management_account else set())
 
     @cached_property
     def organization(self) -> Organization:

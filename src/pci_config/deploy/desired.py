@@ -76,6 +76,12 @@ def desired(deployer: Deployer, release: Release) -> Desired:
     )
 
 
+def desired_of_management(deployer: Deployer, release: Release) -> tuple[StackSpec, ...]:
+    """Stacks of the management account: those of every member, in the version that the members have."""
+    _refuse_unsupported(deployer)
+    return tuple(_members(deployer, release, {TAG: TAG_VALUE, VERSION_TAG: release.version}))
+
+
 def _refuse_unsupported(deployer: Deployer) -> None:
     where, deployment = deployer.rdk_json.path, deployer.deployment
     if deployment.recorder == "create":
@@ -86,11 +92,6 @@ def _refuse_unsupported(deployer: Deployer) -> None:
         return
     if deployment.packs == "stackset":
         raise DeployError(f"{where}: Deployment.Packs: 'stackset' cannot be deployed yet", "use 'organization'")
-    if deployment.management_account:
-        raise DeployError(
-            f"{where}: Deployment.ManagementAccount: true cannot be deployed from here: StackSets do not reach that account",
-            "set it to false; `pci-config deploy --single-account` with that account's credentials checks it by itself",
-        )
 
 
 def _members(deployer: Deployer, release: Release, tags: Mapping[str, str]) -> Iterator[StackSpec]:
@@ -102,7 +103,10 @@ def _members(deployer: Deployer, release: Release, tags: Mapping[str, str]) -> I
             parameters = {"EvidenceBucket": deployer.rdk_json.evidence_bucket or "none"}
             yield StackSpec(name, template, (deployer.home,), parameters, tags)
         elif folder == "member_regional":
-            code = {"CodeBucketPrefix": artifacts_bucket_prefix(deployer.account), "CodeKey": bundle_key(release.bundle)}
+            code = {
+                "CodeBucketPrefix": artifacts_bucket_prefix(deployer.artefacts_account),
+                "CodeKey": bundle_key(release.bundle),
+            }
             tags_of_bundle = {**tags, BUNDLE_TAG: release.bundle}
             yield StackSpec(name, template, deployer.regions, code, tags_of_bundle, (GLOBAL_STACK_SET,))
         else:
@@ -113,7 +117,7 @@ def _packs(deployer: Deployer, release: Release) -> Iterator[PackSpec]:
     """An organization pack goes to every account that it does not exclude, also where there are no stacks."""
     excluded = frozenset[str]()
     if not deployer.single:
-        excluded = deployer.organization.active - deployer.organization.members
+        excluded = deployer.organization.active - deployer.pack_accounts
         if len(excluded) > MOST_EXCLUDED:
             raise DeployError(
                 f"an organization pack can leave out {MOST_EXCLUDED} accounts, and {len(excluded)} are not to be deployed to",

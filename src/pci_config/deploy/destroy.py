@@ -34,7 +34,7 @@ PACKS = (REGIONAL_PACK, GLOBAL_PACK)
 def deployed_regions(deployer: Deployer) -> tuple[str, ...]:
     """Those of rdk.json, and those that it named once and where stacks are still."""
     found = set[str]()
-    if not deployer.single:
+    if not (deployer.single or deployer.management):
         state = read_stack_set(deployer, REGIONAL_STACK_SET)
         found = {region for _, region in state.instances} if state else set()
     return (*deployer.regions, *sorted(found - set(deployer.regions)))
@@ -43,6 +43,8 @@ def deployed_regions(deployer: Deployer) -> tuple[str, ...]:
 def what_is_there(deployer: Deployer) -> list[Change]:
     """Everything that `destroy` would delete, in its order."""
     regions, found = deployed_regions(deployer), list[Change]()
+    if deployer.management:
+        return [Change(STACK, name, region, DELETE) for name, region in own_member_stacks(deployer)]
     for region in regions:
         for name in PACKS:
             there = read_own_pack(deployer, name, region) if deployer.single else read_status(deployer, name, region)
@@ -71,6 +73,9 @@ def own_member_stacks(deployer: Deployer) -> list[tuple[str, str]]:
 def destroy(deployer: Deployer, store: Store) -> Outcome:
     """Packs, stacks of every account, then the own stacks. What cannot be deleted is named, and what it needs is kept."""
     outcome = Outcome()
+    if deployer.management:  # its packs are the organization's, its artefacts the delegated administrator's
+        _delete_own_members(deployer)
+        return outcome
     regions = deployed_regions(deployer)
     deployer.tell("# packs")
     outcome.failures += _delete_packs(deployer, store, regions)

@@ -104,7 +104,7 @@ def pack_change(deployer: Deployer, spec: PackSpec, state: PackState | None) -> 
         more, fewer = sorted(spec.excluded - state.excluded), sorted(state.excluded - spec.excluded)
         told += [f"exclude {', '.join(more)}"] if more else []
         told += [f"include {', '.join(fewer)}"] if fewer else []
-    failed = state.failed(deployer.organization.members)
+    failed = state.failed(deployer.pack_accounts)
     if failed:
         told.append(f"try again in {', '.join(failed)}")
     action = RETRY if failed and len(told) == 1 else UPDATE if told else UNCHANGED
@@ -173,15 +173,15 @@ class PackRollout:
 
     def _failed(self) -> dict[str, str]:
         state = self._read()
-        return state.failed(self.deployer.organization.members) if state else {}
+        return state.failed(self.deployer.pack_accounts) if state else {}
 
     def _failures(self) -> list[Failure]:
         """Accounts where the pack failed, and those that Config does not name."""
         state, spec = self._read(), self.spec
         if state is None:
             return []
-        failed = state.failed(self.deployer.organization.members)
-        failed |= dict.fromkeys(self.deployer.organization.members - set(state.accounts), NOT_REACHED)
+        failed = state.failed(self.deployer.pack_accounts)
+        failed |= dict.fromkeys(self.deployer.pack_accounts - set(state.accounts), NOT_REACHED)
         return [Failure.because(account, spec.region, spec.name, reason) for account, reason in sorted(failed.items())]
 
     def _read(self) -> PackState | None:

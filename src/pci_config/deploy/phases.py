@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pci_config.deploy.deployer import Deployer
-from pci_config.deploy.desired import Desired
+from pci_config.deploy.desired import Desired, StackSpec
 from pci_config.deploy.destroy import leave_regions
 from pci_config.deploy.own_packs import roll_out_own_pack
 from pci_config.deploy.packs import NOT_READY, PackRollout
@@ -13,6 +15,7 @@ from pci_config.deploy.release import Store
 from pci_config.deploy.stack_set_rollout import RolledOut, StackSetRollout, delete_stack_set
 from pci_config.deploy.stack_sets import read_stack_set
 from pci_config.deploy.stacks import delete_stack, roll_out_stack
+from pci_config.org_names import GLOBAL_STACK_SET
 
 
 def deploy(deployer: Deployer, store: Store, wanted: Desired, rollback: bool = False) -> Outcome:
@@ -28,7 +31,7 @@ def deploy(deployer: Deployer, store: Store, wanted: Desired, rollback: bool = F
     admin = roll_out_stack(deployer, store, wanted.admin, deployer.home)
     deployer.waiting.alone(wanted.admin.name, admin)
     if deployer.single:
-        _own_members(deployer, store, wanted)
+        _own_members(deployer, store, wanted.members)
         _own_packs(deployer, store, wanted, outcome)
     elif _members(deployer, store, wanted, outcome):
         _packs(deployer, store, wanted, outcome)
@@ -72,13 +75,15 @@ def _members(deployer: Deployer, store: Store, wanted: Desired, outcome: Outcome
 def _packs(deployer: Deployer, store: Store, wanted: Desired, outcome: Outcome) -> None:
     deployer.tell("# packs")
     failed = {(failure.account, failure.region) for failure in outcome.failures}
-    without_roles = {account for account, region in failed if region == deployer.home}
+    without_roles = {failure.account for failure in outcome.failures if failure.of == GLOBAL_STACK_SET}
+    not_ours = without_roles | {deployer.organization.management}
     rollouts = {}
     for spec in wanted.packs:
-        unready = frozenset(account for account, region in failed if region == spec.region) | without_roles
+        unready = frozenset(account for account, region in failed if region == spec.region) | not_ours
         rollouts[f"{spec.name} in {spec.region}"] = PackRollout(deployer, store, spec, unready).run()
     for failures in deployer.waiting.together(rollouts).values():
-        outcome.failures += [_explained(failure, failed, without_roles) for failure in failures]
+        explained = [_explained(failure, failed, without_roles) for failure in failures]
+        outcome.failures += [_of_management(failure, deployer.organization.management) for failure in explained]
 
 
 def _explained(failure: Failure, failed: set[tuple[str, str]], without_roles: set[str]) -> Failure:
@@ -88,9 +93,23 @@ def _explained(failure: Failure, failed: set[tuple[str, str]], without_roles: se
     return Failure(failure.account, failure.region, failure.of, f"{NOT_READY}: {failure.reason}", "mend the account's stacks")
 
 
-def _own_members(deployer: Deployer, store: Store, wanted: Desired) -> None:
+def _of_management(failure: Failure, management: str) -> Failure:
+    """No StackSet reaches it, so its stacks may be what the pack lacks."""
+    if failure.account != management or "ecorder" in failure.reason:
+        return failure
+    fix = "with that account's credentials run `pci-config deploy --management-account`, then deploy again"
+    return Failure(failure.account, failure.region, failure.of, failure.reason, fix)
+
+
+def deploy_to_management(deployer: Deployer, store: Store, specs: Sequence[StackSpec]) -> Outcome:
+    """The members' stacks in the management account. Its packs are the organization's. Raises DeployError."""
+    _own_members(deployer, store, specs)
+    return Outcome()
+
+
+def _own_members(deployer: Deployer, store: Store, members: Sequence[StackSpec]) -> None:
     deployer.tell("# roles, function and documents")
-    for specs in ([s for s in wanted.members if not s.depends_on], [s for s in wanted.members if s.depends_on]):
+    for specs in ([s for s in members if not s.depends_on], [s for s in members if s.depends_on]):
         deployer.waiting.together(
             {
                 f"{spec.name} in {region}": roll_out_stack(deployer, store, spec, region)
@@ -98,7 +117,9 @@ def _own_members(deployer: Deployer, store: Store, wanted: Desired) -> None:
                 for region in spec.regions
             }
         )
-    surplus = {f"{name} in {region}": delete_stack(deployer, name, region) for name, region in surplus_stacks(deployer, wanted)}
+    surplus = {
+        f"{name} in {region}": delete_stack(deployer, name, region) for name, region in surplus_stacks(deployer, members)
+    }
     deployer.waiting.together(surplus)
 
 

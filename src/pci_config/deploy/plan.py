@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pci_config.deploy.changes import ACTIONS, DELETE, UNCHANGED, Change
 from pci_config.deploy.deployer import Deployer
-from pci_config.deploy.desired import Desired
+from pci_config.deploy.desired import Desired, StackSpec
 from pci_config.deploy.own_packs import own_pack_change
 from pci_config.deploy.packs import pack_change, read_pack
 from pci_config.deploy.release import Release, Store
@@ -47,6 +47,10 @@ class Plan:
         }
 
 
+def plan_of_management(deployer: Deployer, store: Store, specs: Sequence[StackSpec], release: Release) -> Plan:
+    return Plan(deployer.account, "", 1, release, release, tuple(_own_changes(deployer, store, specs)))
+
+
 def make_plan(deployer: Deployer, store: Store, wanted: Desired) -> Plan:
     history = store.history()
     organization = None if deployer.single else deployer.organization
@@ -65,10 +69,7 @@ def _changes(deployer: Deployer, store: Store, wanted: Desired) -> Iterator[Chan
         yield stack_change(deployer, store, wanted.artifacts, region)
     yield stack_change(deployer, store, wanted.admin, deployer.home)
     if deployer.single:
-        for spec in wanted.members:
-            for region in spec.regions:
-                yield stack_change(deployer, store, spec, region)
-        yield from (Change(STACK, name, region, DELETE) for name, region in surplus_stacks(deployer, wanted))
+        yield from _own_changes(deployer, store, wanted.members)
         yield from (own_pack_change(deployer, store, pack) for pack in wanted.packs)
         return
     arns = dict[str, str]()
@@ -82,14 +83,21 @@ def _changes(deployer: Deployer, store: Store, wanted: Desired) -> Iterator[Chan
         yield pack_change(deployer, pack, read_pack(deployer, store, pack.name, pack.region))
 
 
+def _own_changes(deployer: Deployer, store: Store, specs: Sequence[StackSpec]) -> Iterator[Change]:
+    for spec in specs:
+        for region in spec.regions:
+            yield stack_change(deployer, store, spec, region)
+    yield from (Change(STACK, name, region, DELETE) for name, region in surplus_stacks(deployer, specs))
+
+
 def surplus_stack_sets(deployer: Deployer, wanted: Desired) -> list[str]:
     """StackSets of ours that the release no longer has."""
     return [name for name in names_of_stack_sets(deployer) if name not in {spec.name for spec in wanted.members}]
 
 
-def surplus_stacks(deployer: Deployer, wanted: Desired) -> list[tuple[str, str]]:
+def surplus_stacks(deployer: Deployer, specs: Sequence[StackSpec]) -> list[tuple[str, str]]:
     """In one account: stacks of documents that the release no longer has, with their Regions."""
-    names = {spec.name for spec in wanted.members}
+    names = {spec.name for spec in specs}
     found = []
     for region in deployer.regions:
         pages = deployer.pages("cloudformation", "describe_stacks", "Stacks", region)

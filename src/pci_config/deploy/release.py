@@ -164,7 +164,7 @@ class Store:
 
     def _where(self, region: str) -> dict[str, str]:
         """The owner too: names of buckets can be guessed and taken by others."""
-        return {"Bucket": self.deployer.bucket(region), "ExpectedBucketOwner": self.deployer.account}
+        return {"Bucket": self.deployer.bucket(region), "ExpectedBucketOwner": self.deployer.artefacts_account}
 
 
 def built(deployer: Deployer, texts: Mapping[Path, str], bundle: bytes) -> tuple[Release, Store]:

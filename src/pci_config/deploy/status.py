@@ -71,9 +71,8 @@ def read_everything(deployer: Deployer, store: Store) -> Status:
 
 
 def _places(deployer: Deployer, store: Store) -> Iterable[PlaceStatus]:
-    """Every member in every Region, also where nothing is."""
-    members = deployer.organization.members
-    found = {(a, r): PlaceStatus(a, r) for a in sorted(members) for r in deployer.regions}
+    """Every account in every Region, also where nothing is. Stacks of the management account are its own: its packs tell."""
+    found = {(a, r): PlaceStatus(a, r) for a in sorted(deployer.pack_accounts) for r in deployer.regions}
     states = {name: read_stack_set(deployer, name) for name in names_of_stack_sets(deployer)}
     states = {GLOBAL_STACK_SET: None, REGIONAL_STACK_SET: None, **states}
     for name, state in states.items():
@@ -91,7 +90,7 @@ def _add_stacks(deployer: Deployer, places: Mapping[Any, PlaceStatus], name: str
     )
     bundle = str(parameters.get("CodeKey") or "").removeprefix("bundles/").removesuffix(".zip")
     for (account, region), place in places.items():
-        if name == GLOBAL_STACK_SET and region != deployer.home:
+        if (name == GLOBAL_STACK_SET and region != deployer.home) or account not in deployer.organization.members:
             continue
         instance = state.instances.get((account, region)) if state else None
         place.stacks[name] = instance.status if instance else ABSENT

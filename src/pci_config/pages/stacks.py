@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pci_config.document_stacks import ASSIGNMENT, FIXES_OF_A_TEMPLATE, MAX_TEMPLATE_BYTES
 from pci_config.pack_limits import MAX_TEMPLATE_BYTES as MAX_REQUEST_BYTES
 from pci_config.pages.markdown import code, generated, page, table
+from pci_config.requirements import parsed_yaml
 
 ORDER = """\
 `member_global` first: the roles, in the home Region only, because names of roles are the account's. Then `member_regional` and
@@ -63,14 +62,14 @@ def stacks_page(templates: Mapping[Path, str]) -> str:
 
 def _parameters(templates: Mapping[Path, str]) -> Iterator[tuple[str, ...]]:
     for path, text in templates.items():
-        for name, slot in (yaml.safe_load(text).get("Parameters") or {}).items():
+        for name, slot in (parsed_yaml(text).get("Parameters") or {}).items():
             default = slot.get("Default")
             given = "must be given" if default is None else code([str(default)]) if default != "" else "empty"
             yield path.parent.name, code([name]), given, slot["Description"]
 
 
 def _row(path: Path, text: str) -> tuple[str, ...]:
-    template: dict[str, Any] = yaml.safe_load(text)
+    template: dict[str, Any] = parsed_yaml(text)
     name, size = path.parent.name, len(text.encode())
     parameters = template.get("Parameters") or {}
     named = [resource["Properties"]["Name"] for resource in template["Resources"].values() if _is_document(resource)]

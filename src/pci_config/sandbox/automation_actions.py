@@ -5,6 +5,7 @@ Semantics: AWS Systems Manager user guide, the page of each action, "Using condi
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -27,6 +28,11 @@ from pci_config.sandbox.automation_values import StepFailedError, as_script_inpu
 MAX_SCRIPT_OUTPUT_CHARACTERS = 100_000
 POLL_SECONDS = 5
 _scripts = threading.Lock()
+
+
+@functools.lru_cache(64)  # the same document runs again and again
+def _compiled(script: str) -> types.CodeType:
+    return compile(script, "<Script>", "exec")
 
 
 class OutOfTimeError(BaseException):
@@ -113,7 +119,7 @@ class Actions:
         with _scripts, self._as_default_session(), self._patched_sleep(limit), redirect_stdout(printed):
             sys.modules[module.__name__] = module  # dataclasses look their module up
             try:
-                exec(compile(inputs["Script"], "<Script>", "exec"), module.__dict__)  # noqa: S102 - that is the action
+                exec(_compiled(inputs["Script"]), module.__dict__)  # noqa: S102 - that is the action
                 result = getattr(module, str(inputs["Handler"]))(events, {})
             except OutOfTimeError:
                 raise TimeoutError("the script was ended: its time is over") from None

@@ -13,6 +13,7 @@ import yaml
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 
+from pci_config.requirements import parsed_yaml
 from pci_config.sandbox.automation_values import GLOBALS, OUTPUT_TYPES, VARIABLE, DocumentError, known_type, variables_in
 
 MAX_BYTES = 64 * 1024
@@ -62,7 +63,7 @@ class Document:
             if len(source.encode()) > MAX_BYTES:
                 raise DocumentError(f"{len(source.encode())} bytes; a document may have {MAX_BYTES}")
             try:
-                source = yaml.safe_load(source)
+                source = parsed_yaml(source)
             except yaml.YAMLError as error:
                 raise DocumentError(f"neither YAML nor JSON: {error}") from None
         if not isinstance(source, Mapping):
@@ -259,5 +260,5 @@ def _refuse_loops(steps: Mapping[str, Mapping[str, Any]]) -> None:
 
 def document_json(source: str) -> dict[str, Any]:
     """The document's text as an object, for callers that only show it."""
-    loaded = yaml.safe_load(source)
+    loaded = parsed_yaml(source)
     return json.loads(json.dumps(loaded)) if isinstance(loaded, dict) else {}

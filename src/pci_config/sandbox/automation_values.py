@@ -6,6 +6,7 @@ reference of StartAutomationExecution, which hands every parameter over as a lis
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -155,10 +156,15 @@ def variables_in(value: Any) -> set[str]:
     return set()
 
 
+@functools.lru_cache(256)  # the parser reads its tables anew each time
+def _path(selector: str) -> Any:
+    return ExtendedJsonPathParser().parse(selector)
+
+
 def selected(response: Any, selector: str) -> Any:
     """What a JSONPath selector finds: the value itself when it is one, a list when the path has a wildcard."""
     try:
-        found = [match.value for match in ExtendedJsonPathParser().parse(selector).find(response)]
+        found = [match.value for match in _path(selector).find(response)]
     except Exception as error:  # the parser raises bare exceptions
         raise StepFailedError(f"selector {selector} cannot be read: {error}") from None
     if any(mark in selector for mark in ("*", "..", "?", ":")):

@@ -106,8 +106,8 @@ def _configure(bucket: FakeBucket, properties: Properties, account_id: str) -> N
         bucket.object_lock_enabled, bucket.versioning_status = True, "Enabled"
         default = (lock.get("Rule") or {}).get("DefaultRetention") or {}
         bucket.default_lock_mode = default.get("Mode")
-        bucket.default_lock_days = int(default.get("Days", 0))
-        bucket.default_lock_years = int(default.get("Years", 0))
+        bucket.default_lock_days = int(default["Days"]) if "Days" in default else None
+        bucket.default_lock_years = int(default["Years"]) if "Years" in default else None
     if "LifecycleConfiguration" in properties:
         backend.put_bucket_lifecycle_configuration(
             name, [_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]

@@ -24,6 +24,7 @@ from pci_config.pages.document import FOLDER as DOCUMENT_PAGES
 from pci_config.pages.document import document_pages
 from pci_config.pages.stacks import stacks_page
 from pci_config.rdk_json import RdkJson
+from pci_config.recording_needs import needs
 from pci_config.requirements import parsed_yaml
 from pci_config.service_control import control_files
 
@@ -59,7 +60,7 @@ def generate(root: Path, catalogue: Catalogue, rdk_json: RdkJson, exceptions: Ex
         Path("org_setup/artifacts/template.yaml"): artifacts(),
         Path("org_setup/delegated_admin/template.yaml"): delegated_admin(rdk_json),
         Path("org_setup/member_global/template.yaml"): member_global(catalogue, rdk_json, document_policies(folder)),
-        Path("org_setup/member_regional/template.yaml"): member_regional(catalogue, rdk_json),
+        Path("org_setup/member_regional/template.yaml"): member_regional(rdk_json, needs(catalogue)),
         **document_templates(assignment, restore_names(folder), documents),
     }
     checked_in = {

@@ -18,6 +18,7 @@ from pci_config.org_names import PREFIX
 from pci_config.template_forms import is_given, managed_tags, only_if, optional
 
 PERIOD_SECONDS = 300
+ALARM_PREFIX = f"{PREFIX}-rules-"
 HAS_TOPIC = "HasAlarmTopic"
 
 
@@ -46,7 +47,7 @@ ALARMS: Mapping[str, FunctionAlarm] = {
 
 
 def alarm_parameters() -> dict[str, Any]:
-    what = "SNS topic of each Region that alarms tell, as <account>:<name>; none: alarms without action"
+    what = "SNS topic of each Region that alarms tell, as account:name; none: alarms without action"
     return {"AlarmTopic": optional(what, "[0-9]{12}:[A-Za-z0-9_-]{1,256}")}
 
 
@@ -64,7 +65,7 @@ def _alarm(alarm: FunctionAlarm, function: str) -> dict[str, Any]:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmName": f"{PREFIX}-rules-{alarm.name}",
+            "AlarmName": f"{ALARM_PREFIX}{alarm.name}",
             "AlarmDescription": alarm.meaning,
             "Namespace": "AWS/Lambda",
             "MetricName": alarm.metric,

@@ -17,6 +17,7 @@ from pci_config.event_forwarding import forwarding_conditions, forwarding_parame
 from pci_config.function_alarms import ALARMS, alarm_conditions, alarm_parameters, alarm_resources
 from pci_config.pack import FUNCTION_NAME, effective_parameters
 from pci_config.rdk_json import RdkJson
+from pci_config.recorded_types import Need
 from pci_config.recorder_template import (
     config_role,
     config_role_conditions,
@@ -25,7 +26,6 @@ from pci_config.recorder_template import (
     recorder_parameters,
     recorder_resources,
 )
-from pci_config.recording_needs import needs
 from pci_config.runbook import SWITCH_ON, SWITCH_PARAMETER
 from pci_config.template_forms import accepted, choice, is_given, managed_tags, only_if, optional
 
@@ -108,8 +108,8 @@ def _allow(sid: str, actions: Any, resource: str) -> dict[str, Any]:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": _substituted(resource)}
 
 
-def member_regional(catalogue: Catalogue, rdk_json: RdkJson) -> str:
-    """The template of the function and all that belongs to it in a Region, as YAML text."""
+def member_regional(rdk_json: RdkJson, recorded: Mapping[str, Need]) -> str:
+    """The template of the function and all that belongs to it in a Region, as YAML text. `recorded`: for a recorder."""
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "pci-config: the rules' function, its alarms and the switch of the fixes; on demand the recorder of AWS "
@@ -141,7 +141,7 @@ def member_regional(catalogue: Catalogue, rdk_json: RdkJson) -> str:
             },
             **alarm_resources("Function"),
             **forwarding_resources(ALARMS),
-            **recorder_resources(needs(catalogue)),
+            **recorder_resources(recorded),
         },
     }
     return HEADER + yaml_text(template)

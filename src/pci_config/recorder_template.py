@@ -23,6 +23,7 @@ from pci_config.template_forms import choice, only_if
 
 CREATES, IN_HOME, IN_CLOUDFRONT = "CreatesRecorder", "InHomeRegion", "InRegionOfCloudFront"
 CREATES_ROLE = "CreatesConfigRole"
+RECORDER = PREFIX  # and its delivery channel
 CONFIG_SERVICE = "config.amazonaws.com"
 CONFIG_ROLE = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/aws-service-role/{CONFIG_SERVICE}/AWSServiceRoleForConfig"
 # The history of each pack's compliance. It costs nothing, and is evidence.
@@ -59,7 +60,7 @@ def recorder_resources(needs: Mapping[str, Need]) -> dict[str, Any]:
             "Type": "AWS::Config::ConfigurationRecorder",
             "Condition": CREATES,
             "Properties": {
-                "Name": PREFIX,
+                "Name": RECORDER,
                 "RoleARN": {"Fn::Sub": CONFIG_ROLE},
                 "RecordingGroup": {
                     "AllSupported": False,
@@ -76,7 +77,7 @@ def recorder_resources(needs: Mapping[str, Need]) -> dict[str, Any]:
             # the parameter's default is no bucket's name: without a bucket the stack fails, which is meant
             "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["W1030"]}}},
             "Properties": {
-                "Name": PREFIX,
+                "Name": RECORDER,
                 "S3BucketName": {"Ref": "RecorderBucket"},
                 # `pci-config assess --snapshot` reads these
                 "ConfigSnapshotDeliveryProperties": {"DeliveryFrequency": "TwentyFour_Hours"},

@@ -15,9 +15,12 @@ from typing import Any
 
 from pci_config.catalogue import CatalogueError
 from pci_config.documents import yaml_text
+from pci_config.event_forwarding import FORWARDER_ROLE, RULE_PREFIX
+from pci_config.function_alarms import ALARM_PREFIX
 from pci_config.org_templates import FUNCTION_ROLE, HEADER
 from pci_config.pack import FUNCTION_NAME
 from pci_config.rdk_json import RdkJson
+from pci_config.recorder_template import RECORDER
 from pci_config.runbook import SWITCH_PARAMETER
 
 FOLDER = Path("org_setup/service_control_policy")
@@ -28,6 +31,10 @@ CHANGING_ROLES = ("Add", "Attach", "Create", "Delete", "Detach", "Put", "Remove"
 CHANGING_DOCUMENTS = ("Create", "Delete", "Modify", "Put", "Update")
 CHANGING_PARAMETERS = ("Delete", "Label", "Put", "Unlabel")
 CHANGING_FUNCTIONS = ("Add", "Create", "Delete", "Publish", "Put", "Remove", "Tag", "Untag", "Update")
+CHANGING_EVENTS = ("Delete", "Disable", "Put", "Remove")
+CHANGING_ALARMS = ("Delete", "Disable", "Put", "Set")
+# AWS Config itself refuses to delete the delivery channel of a recorder that runs
+CHANGING_RECORDER = ("Delete", "Put", "Stop")
 CHANGING_LOGS = ("logs:Delete*", "logs:PutRetentionPolicy")
 CHANGING_EVIDENCE = (
     "s3:BypassGovernanceRetention",
@@ -62,7 +69,7 @@ def service_control_policy(rdk_json: RdkJson) -> dict[str, Any]:
             deployers,
         ),
         _deny("UseOfDocumentRoles", "iam:PassRole", documents_roles, [*deployers, *operators]),
-        _deny("UseOfFunctionRole", "iam:PassRole", roots.role(FUNCTION_ROLE), deployers),
+        _deny("UseOfOwnRoles", "iam:PassRole", [roots.role(FUNCTION_ROLE), roots.role(FORWARDER_ROLE)], deployers),
         _deny(
             "Switch",
             _all("ssm", CHANGING_PARAMETERS),
@@ -75,6 +82,18 @@ def service_control_policy(rdk_json: RdkJson) -> dict[str, Any]:
             list(CHANGING_LOGS),
             f"{roots.regional('logs', f'log-group:/aws/lambda/{FUNCTION_NAME}')}*",
             deployers,
+        ),
+        _deny(
+            "Reports",
+            [*_all("events", CHANGING_EVENTS), *_all("cloudwatch", CHANGING_ALARMS)],
+            [roots.regional("events", f"rule/{RULE_PREFIX}*"), roots.regional("cloudwatch", f"alarm:{ALARM_PREFIX}*")],
+            deployers,
+        ),
+        _deny(
+            "Recorder",
+            [f"config:{verb}ConfigurationRecorder" for verb in CHANGING_RECORDER],
+            roots.regional("config", f"configuration-recorder/{RECORDER}/*"),
+            [*deployers, documents_roles],  # a fix extends it
         ),
     ]
     if rdk_json.evidence_bucket:
@@ -108,7 +127,7 @@ def _template(policy: Mapping[str, Any]) -> str:
     return HEADER + yaml_text(
         {
             "AWSTemplateFormatVersion": "2010-09-09",
-            "Description": "pci-config: protects documents, roles, switch, function and evidence. Management account only.",
+            "Description": "pci-config: protects what it deployed, and evidence. Management account only.",
             "Parameters": {
                 "TargetIds": {
                     "Type": "CommaDelimitedList",

@@ -132,7 +132,7 @@ class Deployment:
             "artifacts": artifacts(),
             "delegated_admin": delegated_admin(rdk_json),
             "member_global": yaml.safe_dump(ROLES),
-            "member_regional": member_regional(CATALOGUE, rdk_json),
+            "member_regional": member_regional(rdk_json, {}),
             "member_documents_1": documents(DOCUMENT),
             **self.templates,
         }

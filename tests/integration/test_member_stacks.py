@@ -22,7 +22,7 @@ from pci_config.sandbox.server import MotoServer
 
 ROOT = project_root()
 CATALOGUE, RDK_JSON = Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")
-REGIONAL, GLOBAL = member_regional(CATALOGUE, RDK_JSON), member_global(CATALOGUE, RDK_JSON, {})
+REGIONAL, GLOBAL = member_regional(RDK_JSON, needs(CATALOGUE)), member_global(CATALOGUE, RDK_JSON, {})
 MEMBER, CENTRAL, HOME, OTHER = "600000000006", "200000000002", "eu-west-1", "eu-central-1"
 BUS = f"arn:aws:events:{HOME}:{CENTRAL}:event-bus/pci-config"
 PREFIX, KEY, ARCHIVE = "pci-config-artifacts-test", "bundles/x.zip", "card-issuer-config"

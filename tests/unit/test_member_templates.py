@@ -23,7 +23,7 @@ from pci_config.recording_needs import needs
 
 ROOT = project_root()
 CATALOGUE, RDK_JSON = Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")
-REGIONAL: dict[str, Any] = yaml.safe_load(member_regional(CATALOGUE, RDK_JSON))
+REGIONAL: dict[str, Any] = yaml.safe_load(member_regional(RDK_JSON, needs(CATALOGUE)))
 GLOBAL: dict[str, Any] = yaml.safe_load(member_global(CATALOGUE, RDK_JSON, document_policies(ROOT / "remediation")))
 ACCOUNT, REGION = "600000000006", "eu-west-1"
 ALARM_ARN = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:pci-config-rules-errors"

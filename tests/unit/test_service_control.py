@@ -45,6 +45,8 @@ DOCUMENT = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/PciConfig-SetPasswordPolicy
 SWITCH = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{SWITCH_PARAMETER}"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION_NAME}"
 LOG = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{FUNCTION_NAME}"
+FORWARD = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pci-config-forward-compliance"
+ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:pci-config-rules-errors"
 RECORD = f"{BUCKET}/remediation/{ACCOUNT}/{REGION}/PciConfig-SetPasswordPolicy/{ACCOUNT}/id/before.json"
 PASSED = {"iam:PassedToService": "ssm.amazonaws.com"}
 
@@ -70,6 +72,9 @@ FOR_DEPLOYERS = [
         )
     ),
     ("lambda:DeleteFunction", f"{FUNCTION}:1"),
+    ("iam:PassRole", f"{IAM}:role/pci-config-event-forwarder"),
+    *((f"events:{action}", FORWARD) for action in ("DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets")),
+    *((f"cloudwatch:{action}", ALARM) for action in ("DeleteAlarms", "DisableAlarmActions", "PutMetricAlarm", "SetAlarmState")),
     *((f"logs:{action}", LOG) for action in ("DeleteLogGroup", "DeleteRetentionPolicy", "PutRetentionPolicy")),
     ("logs:DeleteLogStream", f"{LOG}:log-stream:2026/11/25/x"),
     *(
@@ -88,6 +93,13 @@ FOR_DEPLOYERS = [
         )
     ),
 ]  # fmt: skip
+# nobody but the deployers and the documents may
+FOR_FIXES = [
+    *(
+        (f"config:{action}ConfigurationRecorder", f"arn:aws:config:{REGION}:{ACCOUNT}:configuration-recorder/pci-config/1a2b")
+        for action in ("Delete", "Put", "Stop")
+    )
+]
 # the operators too
 FOR_OPERATORS = [
     ("iam:PassRole", FIX),
@@ -114,6 +126,11 @@ ANYONE = [
     ("lambda:GetFunction", FUNCTION),
     ("lambda:UpdateFunctionCode", FUNCTION + "-of-a-team"),
     ("logs:FilterLogEvents", LOG),
+    ("events:PutRule", FORWARD.replace("pci-config-", "team-")),
+    ("events:PutEvents", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"),
+    ("cloudwatch:PutMetricAlarm", ALARM.replace("pci-config-", "team-")),
+    ("config:StopConfigurationRecorder", f"arn:aws:config:{REGION}:{ACCOUNT}:configuration-recorder/default/1a2b"),
+    ("config:StartConfigurationRecorder", f"arn:aws:config:{REGION}:{ACCOUNT}:configuration-recorder/pci-config/1a2b"),
     ("logs:DeleteLogGroup", LOG.replace("/aws/lambda/", "/team/")),
     ("s3:GetObject", RECORD),
     ("s3:ListBucket", BUCKET),
@@ -161,14 +178,14 @@ def of(asked: list[tuple[str, str]], verdict: str) -> dict[tuple[str, str], str]
 @node
 @pytest.mark.parametrize("who", OTHERS)
 def test_nobody_else_changes_or_uses_what_is_deployed(who: str) -> None:
-    denied = [*FOR_DEPLOYERS, *FOR_OPERATORS, *EVIDENCE]
+    denied = [*FOR_DEPLOYERS, *FOR_FIXES, *FOR_OPERATORS, *EVIDENCE]
     assert verdicts(OTHERS[who], denied) == of(denied, "ExplicitlyDenied")
     assert verdicts(OTHERS[who], ANYONE) == of(ANYONE, "Allowed")
 
 
 @node
 def test_deployers_change_everything_but_evidence() -> None:
-    allowed = [*FOR_DEPLOYERS, *FOR_OPERATORS, *ANYONE]
+    allowed = [*FOR_DEPLOYERS, *FOR_FIXES, *FOR_OPERATORS, *ANYONE]
     assert verdicts(DEPLOYER, allowed) == of(allowed, "Allowed")
     assert verdicts(DEPLOYER, EVIDENCE) == of(EVIDENCE, "ExplicitlyDenied")
 
@@ -177,13 +194,13 @@ def test_deployers_change_everything_but_evidence() -> None:
 def test_operators_start_fixes_and_turn_the_switch_and_no_more() -> None:
     allowed = [*FOR_OPERATORS, *ANYONE]
     assert verdicts(OPERATOR, allowed) == of(allowed, "Allowed")
-    denied = [*FOR_DEPLOYERS, *EVIDENCE]
+    denied = [*FOR_DEPLOYERS, *FOR_FIXES, *EVIDENCE]
     assert verdicts(OPERATOR, denied) == of(denied, "ExplicitlyDenied")
 
 
 @node
 def test_a_document_writes_evidence_and_changes_nothing_of_its_own() -> None:
-    assert verdicts(FIX, EVIDENCE) == of(EVIDENCE, "Allowed")
+    assert verdicts(FIX, [*EVIDENCE, *FOR_FIXES]) == of([*EVIDENCE, *FOR_FIXES], "Allowed")
     denied = [*FOR_DEPLOYERS, *FOR_OPERATORS]
     assert verdicts(FIX, denied) == of(denied, "ExplicitlyDenied")
 
@@ -212,7 +229,7 @@ def test_it_covers_everything_that_the_templates_deploy() -> None:
             kinds.add(kind)
             if kind == "AWS::IAM::Role":
                 assert covered("Roles", f"{IAM}:role/{properties['RoleName']}")
-                use = "UseOfFunctionRole" if properties["RoleName"] == "pci-config-rules" else "UseOfDocumentRoles"
+                use = "UseOfOwnRoles" if properties["RoleName"].startswith(OWN_PREFIX) else "UseOfDocumentRoles"
                 assert covered(use, f"{IAM}:role/{properties['RoleName']}")
             elif kind == "AWS::SSM::Document":
                 assert covered("Documents", f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/{properties['Name']}")
@@ -223,8 +240,22 @@ def test_it_covers_everything_that_the_templates_deploy() -> None:
             elif kind == "AWS::Logs::LogGroup":
                 begins, _of_the_stack = properties["LogGroupName"]["Fn::Join"][1]
                 assert covered("FunctionLog", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{begins}-1a2b")
+            elif kind == "AWS::Events::Rule":
+                assert covered("Reports", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{properties['Name']}")
+            elif kind == "AWS::CloudWatch::Alarm":
+                assert covered("Reports", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{properties['AlarmName']}")
+            elif kind == "AWS::Config::ConfigurationRecorder":
+                assert covered(
+                    "Recorder", f"arn:aws:config:{REGION}:{ACCOUNT}:configuration-recorder/{properties['Name']}/1a2b"
+                )
     known = {"AWS::IAM::Role", "AWS::SSM::Document", "AWS::SSM::Parameter", "AWS::Lambda::Function", "AWS::Logs::LogGroup"}
-    assert kinds - known == {"AWS::Lambda::Permission"}, "part of the function; a new kind needs a statement"
+    known |= {"AWS::Events::Rule", "AWS::CloudWatch::Alarm", "AWS::Config::ConfigurationRecorder"}
+    beside = {
+        "AWS::Lambda::Permission": "part of the function",
+        "AWS::Config::DeliveryChannel": "AWS Config keeps the channel of a recorder that runs",
+        "AWS::IAM::ServiceLinkedRole": "AWS protects it",
+    }
+    assert kinds - known == set(beside), "a new kind needs a statement"
 
 
 def test_it_only_denies_and_every_action_exists() -> None:

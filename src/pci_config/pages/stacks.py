@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,19 @@ LIMITS = f"""\
 A template of up to {MAX_REQUEST_BYTES:,} bytes goes in the request; a larger one (to {MAX_TEMPLATE_BYTES:,} bytes) from a
 bucket, as `TemplateURL`. No macros, no nested stacks: StackSets of service-managed permissions take neither.
 `member_global` needs `CAPABILITY_NAMED_IAM`."""
+ON_DEMAND = """\
+Without further parameters the members get function, log, switch, roles and alarms that tell nobody. The others need something
+of theirs elsewhere first:
+
+- `AlarmTopic`: a topic of that name in each Region, whose policy lets CloudWatch of the organization's accounts publish. An
+  alarm tells topics of its own Region only; where there is one Region with a topic, take the alarms from `EventBus`.
+- `EventBus`, to both stacks: a bus whose policy lets the organization put events. Changes of compliance of the packs' rules,
+  what documents did, and the alarms' changes of state arrive there from every account and Region.
+- `Recorder: create`: no recorder may be there; Control Tower makes its own. The policy of `RecorderBucket` lets
+  `config.amazonaws.com` of these accounts write, and each account has the service-linked role of AWS Config:
+  `ConfigRole: create` makes it, and fails where it is. The types are those that the rules need, each in the Regions where it
+  has items; with the stack the recorder goes, and what it recorded stays.
+- `ReservedConcurrency`: an account has to keep a hundred for its other functions, which new accounts may not have."""
 DOCUMENTS = f"""\
 All documents together would not fit. Each `member_documents_N` holds up to {FIXES_OF_A_TEMPLATE} fixes with their restores,
 which fit even when each is as large as Systems Manager takes (64 KB). [{ASSIGNMENT.name}]({ASSIGNMENT.name})
@@ -42,7 +55,17 @@ def stacks_page(templates: Mapping[Path, str]) -> str:
         ["stack", "what it holds", "parameters", "bytes", f"free of {MAX_TEMPLATE_BYTES:,}"],
         (_row(path, text) for path, text in templates.items()),
     )
-    return page([*lines, "", *LIMITS.split("\n"), "", "## Documents", "", *DOCUMENTS.split("\n")])
+    lines += ["", *LIMITS.split("\n"), "", "## Parameters", "", *ON_DEMAND.split("\n"), ""]
+    lines += table(["stack", "parameter", "default", "meaning"], _parameters(templates))
+    return page([*lines, "", "## Documents", "", *DOCUMENTS.split("\n")])
+
+
+def _parameters(templates: Mapping[Path, str]) -> Iterator[tuple[str, ...]]:
+    for path, text in templates.items():
+        for name, slot in (parsed_yaml(text).get("Parameters") or {}).items():
+            default = slot.get("Default")
+            given = "must be given" if default is None else code([str(default)]) if default != "" else "empty"
+            yield path.parent.name, code([name]), given, slot["Description"]
 
 
 def _row(path: Path, text: str) -> tuple[str, ...]:

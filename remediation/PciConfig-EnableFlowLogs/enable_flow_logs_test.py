@@ -394,7 +394,7 @@ def test_two_runs_at_once_make_one(monkeypatch: pytest.MonkeyPatch) -> None:
     while_calling(monkeypatch, "CreateFlowLogs", lambda: first.append(run(parameters)))
     second = run(parameters)
     assert (first[0]["Outcome"], second["Outcome"]) == ("changed", "compliant")
-    assert "mended meanwhile" in second["Message"]
+    assert "is right meanwhile" in second["Message"]
     assert len(flow_logs(parameters["ResourceId"])) == 2
 
 

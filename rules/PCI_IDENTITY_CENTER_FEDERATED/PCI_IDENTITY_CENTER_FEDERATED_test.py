@@ -23,6 +23,7 @@ from pci_config.rule import (
     Scope,
     StatedFacts,
 )
+from pci_config.sandbox.identity_service import enable
 from pci_config.settings import SettingMissing, Settings
 from PCI_IDENTITY_CENTER_FEDERATED import CenterParameters, DirectoryUsers, Instances, PciIdentityCenterFederated
 
@@ -134,7 +135,9 @@ class LookupTest(unittest.TestCase):
                 return boto3.client(service, region_name=region)
 
         facts = LiveFacts(Clients(), Scope(MANAGEMENT, "eu-west-1", NOW, SETTINGS))
-        (found,) = facts.get(Instances, "eu-west-1")  # moto gives every account one
+        # moto gives every account one; the sandbox, which other tests put into moto, only where it is switched on
+        enable("123456789012", "eu-west-1")
+        (found,) = facts.get(Instances, "eu-west-1")
         store = found["IdentityStoreId"]
         client = boto3.client("identitystore", region_name="eu-west-1")
         client.create_user(IdentityStoreId=store, UserName="a", DisplayName="A", Name={"GivenName": "A", "FamilyName": "B"})

@@ -243,10 +243,11 @@ def faulty(calls: list[Made], fault: Fault) -> Iterator[None]:
     """Record the calls, and answer attempts with faults, below botocore's retries; calls that `fault` makes are not recorded."""
     make, send = botocore.client.BaseClient._make_api_call, botocore.endpoint.Endpoint._do_get_response
 
+    own = threading.get_ident()  # what another test left running is no call of the document
     asking: list[bool] = []
 
     def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
-        if asking:
+        if asking or threading.get_ident() != own:
             return make(client, operation, parameters)
         made = Made(operation, parameters)
         calls.append(made)
@@ -256,7 +257,7 @@ def faulty(calls: list[Made], fault: Fault) -> Iterator[None]:
         return answer
 
     def do_get_response(endpoint: Any, request: Any, model: Any, context: Any) -> Any:
-        if asking:
+        if asking or threading.get_ident() != own:
             return send(endpoint, request, model, context)
         made = calls[-1]
         made.attempts += 1

@@ -272,6 +272,11 @@ def test_an_interrupted_run_goes_on_and_starts_nothing_twice(
     assert status()["summary"] == {"changed": 3}
 
 
+def heed_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("server", ["http"], indirect=True)
 def test_ctrl_c_while_aws_is_being_asked(server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of its own, interrupted after Systems Manager has taken the start and before it has answered."""
@@ -290,7 +295,11 @@ def test_ctrl_c_while_aws_is_being_asked(server: MotoServer, monkeypatch: pytest
     monkeypatch.setattr(SimpleSystemManagerResponse, "start_automation_execution", late)
     arguments = ["remediate", "run", "plan.json", "--role-name", ROLE, "--yes", "--at-once", "1"]
     with subprocess.Popen(
-        [sys.executable, "-m", "pci_config.cli", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "pci_config.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - it only sets a signal
     ) as process:
         assert taken.wait(60)
         process.send_signal(signal.SIGINT)

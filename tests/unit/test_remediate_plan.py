@@ -17,6 +17,7 @@ from generated import artefacts
 from pci_config.catalogue import Catalogue, Fix, documents_folder, project_root
 from pci_config.documents import restore_names
 from pci_config.exceptions import ExceptionEntry, ExceptionRegister
+from pci_config.pack_limits import MAX_S3_TEMPLATE_BYTES
 from pci_config.rdk_json import RdkJson
 from pci_config.remediate.differences import changes, differences
 from pci_config.remediate.document_facts import concrete_parameters, document_facts
@@ -26,7 +27,7 @@ from pci_config.remediate.planning import Planner, numbered
 from pci_config.remediate.running import Runner, advice
 from pci_config.remediate.state import Attempt, State, only_one, read_state, state_path, write_state
 from pci_config.report.rows import Row, rows_of
-from pci_config.sandbox.pack_template import MAX_S3_TEMPLATE_BYTES, evaluate
+from pci_config.sandbox.pack_template import evaluate
 
 ROOT = project_root()
 CATALOGUE, RDK_JSON = Catalogue.load(ROOT), RdkJson.load(ROOT / "rdk.json")

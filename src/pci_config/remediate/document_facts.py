@@ -68,6 +68,7 @@ def concrete_parameters(
     """
     declared = {name: {"parameters": each.parameters} for name, each in facts.items()}
     own = effective_parameters(entry, rdk_json)
+    pseudos = {"Region": region, "AccountId": account_id, "Partition": partition(rdk_json)}
     found = {}
     for name, value in fix_parameters(entry, fix, rdk_json, declared).items():
         if "ResourceValue" in value:
@@ -78,7 +79,9 @@ def concrete_parameters(
             case str():
                 found[name] = given
             case {"Fn::Sub": str() as text}:
-                found[name] = text.replace("${AWS::Region}", region).replace("${AWS::AccountId}", account_id)
+                for pseudo, meant in pseudos.items():
+                    text = text.replace(f"${{AWS::{pseudo}}}", meant)
+                found[name] = text
             case _:  # a reference to the pack's parameter, which has the rule's value
                 found[name] = own[name] or NOTHING
     found["AutomationAssumeRole"] = role_arn(rdk_json, account_id, fix.document)
